@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/slice.h"
 
 /* Bytes of all texts of one binding together. */
@@ -65,5 +66,9 @@ struct location_iter {
 /* @set may be NULL: no bindings. @wall: rt.wall; INT64_MIN walks expired ones too. */
 void location_iter_init(struct location_iter *it, const struct location_set *set, int64_t wall);
 bool location_iter_next(struct location_iter *it, struct location_binding *ret);
+
+/* A binding as a Contact of a 200 or 302 shows it: "<sip:a@b>;q=0.5;expires=300", the expiry in
+ * seconds rounded up. */
+void location_contact_text(const struct location_binding *b, int64_t wall, struct buf *out);
 
 #endif

@@ -51,7 +51,4 @@ void registrar_txn_gone(struct registrar *r, struct txn *st);
 /* Requests whose commit is awaited. */
 size_t registrar_pending(const struct registrar *r);
 
-/* Bindings as a Contact (of a 200 or 302) shows them: "<sip:a@b>;q=0.5;expires=300". */
-void registrar_contact_text(const struct location_binding *b, int64_t wall, struct buf *out);
-
 #endif
