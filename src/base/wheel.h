@@ -27,13 +27,16 @@ struct wheel {
 	uint64_t now; /* every timer due at or before this has fired */
 	size_t count;
 	struct list slots[WHEEL_LEVELS][WHEEL_SLOTS];
-	struct list far; /* beyond the last level */
+	uint64_t used[WHEEL_LEVELS][WHEEL_SLOTS / 64]; /* a bit per slot that is not empty */
+	struct list far;    /* beyond the last level: another 2^32 ms than now */
+	uint64_t far_first; /* not after the earliest of them */
 };
 
 #define WHEEL_NEVER UINT64_MAX
 
 void wheel_init(struct wheel *w, uint64_t now);
-/* (Re)arms @t, with t->fire set, for @at; a time already past fires at the next advance. */
+/* (Re)arms @t, with t->fire set, for @at; a time not after w->now becomes the millisecond after it.
+ */
 void wheel_set(struct wheel *w, struct wheel_timer *t, uint64_t at);
 /* Nothing happens if it is not set. */
 void wheel_cancel(struct wheel *w, struct wheel_timer *t);
