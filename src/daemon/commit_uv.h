@@ -11,7 +11,8 @@
 
 struct commit_uv;
 
-/* @rt: whose wall clock is taken and whose metrics count; @db must live until commit_uv_free(). */
+/* @rt: whose wall clock is taken and whose metrics count; @db must live until commit_uv_free();
+ * NULL: nothing is written and every commit succeeds (a server without a database). */
 int commit_uv_new(uv_loop_t *loop, struct runtime *rt, struct location_sqlite *db,
 		  struct commit_uv **ret);
 /* For rt_ops.commit: @c is a struct location_write. */
@@ -24,9 +25,9 @@ void commit_uv_set_hooks(struct commit_uv *cu, void (*before)(void *arg), void (
 			 void *arg);
 bool commit_uv_idle(const struct commit_uv *cu);
 /* Waits for the batch under way and carries out what still waits; all done callbacks are called
- * before it returns. Runs the loop if it has to. */
+ * before it returns. Does not run the loop. */
 void commit_uv_flush(struct commit_uv *cu);
-/* Flushes first. */
+/* Flushes first. The loop must run once more afterwards: the last memory is freed there. */
 void commit_uv_free(struct commit_uv *cu);
 
 #endif

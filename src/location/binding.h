@@ -23,7 +23,7 @@ struct location_binding {
 	struct slice params;  /* ";q=0.5;+sip.instance=...": as given but for expires; or empty */
 	struct slice call_id;
 	struct slice path;     /* Path values in order, joined with ", "; empty: none */
-	struct slice instance; /* value of +sip.instance as written; empty: none */
+	struct slice instance; /* of @params, +sip.instance as written: set by location_set_new() */
 	/*
 	 * Where the REGISTER came from, "tcp:192.0.2.7:49152". Its connection, if it is one, is
 	 * @conn (as in struct rt_flow), which is 0 after a restart, and @listener.

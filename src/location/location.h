@@ -18,7 +18,7 @@ struct location;
 
 /* An empty index. -ENOMEM. */
 int location_new(struct runtime *rt, struct location **ret);
-/* Changes under way are forgotten: no callback any more. The runtime must not be committing. */
+/* The owners of changes under way have called location_change_forget() on them before. */
 void location_free(struct location *loc);
 
 /*
@@ -49,7 +49,7 @@ static inline struct location_write *location_write_of(struct rt_commit *c)
 
 /*
  * One change, embedded by who wants it. Set aor, apply and done; the rest is the index's. The
- * memory and the bytes of @aor must live until @done returns or location_free().
+ * memory and the bytes of @aor must live until @done returns.
  */
 struct location_change {
 	struct slice aor;
@@ -68,7 +68,7 @@ struct location_change {
 	 */
 	void (*done)(struct location_change *c, int err, struct location_set *set);
 
-	struct location *loc;
+	struct location_entry *entry;
 	struct list link;
 	struct location_set *next;
 	struct location_write write;
@@ -76,6 +76,12 @@ struct location_change {
 
 /* -ENOMEM: neither callback comes. */
 int location_change_start(struct location *loc, struct location_change *c);
+
+/*
+ * Takes back a change without any callback, at the end of everything: the runtime must have let go
+ * of it. Nothing happens if it is not under way.
+ */
+void location_change_forget(struct location_change *c);
 
 /* One line per binding: AoR, contact, seconds left, source. */
 void location_show(const struct location *loc, struct buf *out);
