@@ -1,0 +1,268 @@
+/*
+ * One branch: RFC 3261 16.6 steps 7 to 11, RFC 3263 4.3 (the next place when one fails), 18.1.1
+ * (TCP for large requests, UDP if nobody listens there), Timer C (16.8).
+ */
+#include "proxy/branch.h"
+
+#include <errno.h>
+
+#include "base/log.h"
+
+static void try_places(struct proxy_branch *b);
+
+static struct proxy_forward forward_of(const struct proxy_branch *b)
+{
+	const struct proxy_ctx *ctx = b->ctx;
+	const struct proxy_target *t = &b->target;
+
+	return (struct proxy_forward){
+		.req = ctx->req,
+		.edits = t->edits,
+		.via_top = ctx->st ? txn_via_top(ctx->st) : SLICE_EMPTY,
+		.uri = t->uri,
+		.route = t->route,
+		.n_route = t->n_route,
+		.route_changed = t->route_changed,
+		.max_breadth = b->breadth,
+		.loop_hash = ctx->loop_hash,
+		.record_route = ctx->record_route && !t->keep_record_route,
+		.keep_max_forwards = t->keep_max_forwards,
+		.listener_in = ctx->req->flow.listener,
+		.drop_field = ctx->drop_field,
+	};
+}
+
+static void start_timer_c(struct proxy_branch *b)
+{
+	struct proxy *p = b->ctx->proxy;
+
+	if (b->ctx->req->method == SIP_INVITE)
+		rt_timer_in(p->rt, &b->timer_c, p->config.timer_c_ms);
+}
+
+/* 16.8: with a provisional response the branch is cancelled, without one it is as if it had
+ * answered 408. */
+static void timer_c_fired(struct wheel_timer *t)
+{
+	struct proxy_branch *b = CONTAINER_OF(t, struct proxy_branch, timer_c);
+
+	if (b->state == BRANCH_PROCEEDING && b->ct) {
+		txn_client_cancel(b->ct, NULL, 0);
+		return;
+	}
+	proxy_branch_stop(b);
+	proxy_branch_failed(b, 408);
+}
+
+static bool can_retry(const struct proxy_branch *b)
+{
+	return !b->ctx->cancelled && !b->ctx->closed && b->place < b->places.n;
+}
+
+static void ct_response(void *arg, struct txn *ct, struct sip_msg *resp)
+{
+	struct proxy_branch *b = arg;
+	struct proxy *p = b->ctx->proxy;
+
+	/* A place we gave up on: only a 2xx still means something. */
+	if (ct != b->ct && !(resp->status / 100 == 2 && resp->method == SIP_INVITE))
+		return;
+	if (resp->status < 200) {
+		if (b->state == BRANCH_ENDED)
+			return;
+		b->state = BRANCH_PROCEEDING;
+		if (resp->status == 100)
+			return;
+		start_timer_c(b);
+	} else {
+		rt_timer_stop(p->rt, &b->timer_c);
+		if (resp->status == 503 && can_retry(b)) {
+			b->ct = NULL;
+			try_places(b);
+			return;
+		}
+	}
+	proxy_branch_received(b, resp, false);
+}
+
+static void ct_failed(void *arg, struct txn *ct, enum txn_failure why)
+{
+	struct proxy_branch *b = arg;
+
+	if (ct != b->ct || b->state == BRANCH_ENDED)
+		return;
+	b->ct = NULL;
+	rt_timer_stop(b->ctx->proxy->rt, &b->timer_c);
+	if (why == TXN_TRANSPORT && b->by_mtu && !b->tcp_failed) {
+		b->tcp_failed = true;
+		b->place--;
+	}
+	if (can_retry(b))
+		try_places(b);
+	else
+		proxy_branch_failed(b, why == TXN_TIMEOUT ? 408 : 503);
+}
+
+static void ct_terminated(void *arg, struct txn *ct)
+{
+	struct proxy_branch *b = arg;
+
+	if (b->ct == ct)
+		b->ct = NULL;
+	proxy_ctx_unref(b->ctx);
+}
+
+static const struct txn_client_events events = {
+	.response = ct_response,
+	.failed = ct_failed,
+	.terminated = ct_terminated,
+};
+
+static int send_by(struct proxy_branch *b, const struct proxy_forward *f, struct rt_flow *to,
+		   size_t *ret_size)
+{
+	struct proxy *p = b->ctx->proxy;
+	char text[PROXY_BRANCH_LEN];
+	struct slice id = slice_of(text, sizeof(text));
+	struct packet *packet;
+	int rc;
+
+	rc = proxy_listener(p, to->transport, &to->peer, f->listener_in);
+	if (rc < 0)
+		return rc;
+	to->listener = (uint16_t)rc;
+	proxy_branch_make(p, f->loop_hash, text);
+	rc = proxy_render(p, f, to, id, &packet);
+	if (rc < 0)
+		return rc;
+	*ret_size = packet->len;
+	/* Too large for a datagram, if there is another way: 18.1.1. */
+	if (to->transport == RT_UDP && packet->len > p->config.mtu && !b->tcp_failed) {
+		packet_unref(packet);
+		return -EMSGSIZE;
+	}
+	rc = txn_client_new(p->txns, to, packet, b->ctx->req->method, id, &events, b, &b->ct);
+	packet_unref(packet);
+	return rc;
+}
+
+static int send_to(struct proxy_branch *b, const struct rt_target *place)
+{
+	struct proxy_forward f = forward_of(b);
+	struct rt_flow to = { .transport = place->transport, .peer = place->addr };
+	size_t size = 0;
+	int rc;
+
+	if (b->target.flow && b->place == 1)
+		to = *b->target.flow;
+	rc = send_by(b, &f, &to, &size);
+	if (rc == -EMSGSIZE && to.transport == RT_UDP) {
+		to.transport = RT_TCP;
+		b->by_mtu = true;
+		rc = send_by(b, &f, &to, &size);
+		if (rc < 0 && rc != -ENOMEM) {
+			b->tcp_failed = true;
+			to.transport = RT_UDP;
+			rc = send_by(b, &f, &to, &size);
+		}
+	}
+	return rc;
+}
+
+/* Sends to the next place that takes it; a failed branch when there is none left. */
+static void try_places(struct proxy_branch *b)
+{
+	int rc = -ENOENT;
+
+	b->state = BRANCH_CALLING;
+	while (b->place < b->places.n) {
+		const struct rt_target *place = &b->places.v[b->place++];
+
+		rc = send_to(b, place);
+		if (rc == 0) {
+			b->ctx->refs++;
+			METRIC_INC(b->ctx->proxy->rt, BRANCHES);
+			start_timer_c(b);
+			return;
+		}
+		b->tcp_failed = b->by_mtu = false;
+	}
+	LOG(LOG_INFO, "branch could not be sent", LOG_SLICE("call-id", b->ctx->req->call_id),
+	    LOG_SLICE("uri", b->target.uri), LOG_INT("error", -rc));
+	proxy_branch_failed(b, rc == -ENOMEM ? 500 : rc == -EMSGSIZE ? 513 : 503);
+}
+
+static void resolved(void *arg, int err, const struct rt_targets *targets)
+{
+	struct proxy_branch *b = arg;
+	struct proxy_ctx *ctx = b->ctx;
+
+	b->resolve = NULL;
+	if (err == 0)
+		b->places = *targets;
+	try_places(b);
+	proxy_ctx_unref(ctx);
+}
+
+void proxy_branch_start(struct proxy_branch *b)
+{
+	struct proxy *p = b->ctx->proxy;
+	struct proxy_forward f = forward_of(b);
+	struct rt_query query;
+	struct sip_uri uri;
+	int rc;
+
+	b->timer_c.fire = timer_c_fired;
+	b->state = BRANCH_RESOLVING;
+	if (b->target.flow) {
+		b->places.n = 1;
+		b->places.v[0] =
+			(struct rt_target){ b->target.flow->transport, b->target.flow->peer };
+		try_places(b);
+		return;
+	}
+	rc = proxy_next_hop(p, &f, &uri, &query);
+	if (rc < 0) {
+		proxy_branch_failed(b, rc == -ENOTSUP ? 416 : 400);
+		return;
+	}
+	rc = p->rt->ops->resolve(p->rt, &query, &b->places, resolved, b, &b->resolve);
+	if (rc == -EINPROGRESS) {
+		b->ctx->refs++;
+		return;
+	}
+	if (rc < 0)
+		b->places.n = 0;
+	try_places(b);
+}
+
+void proxy_branch_stop(struct proxy_branch *b)
+{
+	struct proxy *p = b->ctx->proxy;
+
+	rt_timer_stop(p->rt, &b->timer_c);
+	if (b->ct) {
+		txn_client_detach(b->ct);
+		b->ct = NULL;
+	}
+	if (b->resolve) {
+		p->rt->ops->resolve_cancel(p->rt, b->resolve);
+		b->resolve = NULL;
+		proxy_ctx_unref(b->ctx);
+	}
+}
+
+void proxy_branch_cancel(struct proxy_branch *b)
+{
+	if (b->state == BRANCH_ENDED)
+		return;
+	if (b->ct) {
+		/* A request other than INVITE cannot be cancelled: it just goes on. */
+		txn_client_cancel(b->ct, NULL, 0);
+		return;
+	}
+	if (b->final)
+		return;
+	proxy_branch_stop(b);
+	b->state = BRANCH_ENDED;
+}

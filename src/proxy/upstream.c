@@ -1,0 +1,76 @@
+/* Responses on their way up: RFC 3261 16.7 steps 3 and 6 to 9. */
+#include "proxy/context.h"
+
+#include <errno.h>
+
+#include "base/log.h"
+
+static int add_challenges(struct sip_edits *e, const struct sip_msg *onto, const struct sip_msg *m,
+			  enum sip_header id)
+{
+	int rc = 0;
+
+	for (const struct sip_field *f = sip_msg_field(m, id); f && rc == 0;
+	     f = sip_msg_next(m, f)) {
+		struct slice text =
+			slice_of(f->name.p, (size_t)(f->value.p + f->value.n - f->name.p));
+
+		rc = sip_edits_insert(e, onto->n_fields, text);
+	}
+	return rc;
+}
+
+/* A client must see every realm's challenge, whichever response goes up: step 7. */
+static int merge_challenges(struct sip_edits *e, struct proxy_branch *b, struct sip_msg *resp)
+{
+	int rc = 0;
+
+	LIST_EACH (&b->ctx->branches, it) {
+		struct proxy_branch *o = LIST_ENTRY(it, struct proxy_branch, link);
+
+		if (o == b || !o->final || (o->final->status != 401 && o->final->status != 407))
+			continue;
+		rc = add_challenges(e, resp, o->final, SIP_H_WWW_AUTHENTICATE);
+		if (rc == 0)
+			rc = add_challenges(e, resp, o->final, SIP_H_PROXY_AUTHENTICATE);
+		if (rc < 0)
+			break;
+	}
+	return rc;
+}
+
+int proxy_forward_response(struct proxy_branch *b, struct sip_msg *resp, bool local)
+{
+	struct proxy_ctx *ctx = b->ctx;
+	struct sip_edits edits;
+	struct packet *packet;
+	struct arena arena;
+	int rc = 0;
+
+	if (!ctx->st)
+		return -ESTALE;
+	/* Our own 503 would make the caller give up on us, not on the one that failed. */
+	if (resp->status == 503)
+		return proxy_reply(ctx, 500);
+	arena_init(&arena, 0);
+	sip_edits_init(&edits, &arena);
+	if (!local)
+		rc = sip_edits_pop(&edits, resp, SIP_H_VIA);
+	if (rc == 0 && (resp->status == 401 || resp->status == 407))
+		rc = merge_challenges(&edits, b, resp);
+	if (rc == 0)
+		rc = sip_render(resp, &edits, &packet);
+	arena_fini(&arena);
+	if (rc < 0)
+		return rc;
+	rc = txn_respond(ctx->st, packet, resp->status);
+	packet_unref(packet);
+	return rc;
+}
+
+int proxy_reply(struct proxy_ctx *ctx, unsigned status)
+{
+	struct sip_reply reply = { .status = status };
+
+	return ctx->st ? txn_reply(ctx->st, &reply) : -ESTALE;
+}
