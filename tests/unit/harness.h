@@ -30,8 +30,14 @@ struct harness_test {
 	bool alloc; /* run again with each allocation failing */
 };
 
-#define HARNESS_TEST(fn) { #fn, fn, false }
-#define HARNESS_ALLOC_TEST(fn) { #fn, fn, true }
+#define HARNESS_TEST(fn)                                                                           \
+	{                                                                                          \
+#fn, fn, false                                                                     \
+	}
+#define HARNESS_ALLOC_TEST(fn)                                                                     \
+	{                                                                                          \
+#fn, fn, true                                                                      \
+	}
 
 /* Runs all; returns what main() returns. Prints cmocka's closing lines. */
 int harness_run(const char *group, const struct harness_test *tests, size_t n);
@@ -46,6 +52,9 @@ void exact_free(struct slice s);
 bool harness_alloc_failed(void);
 /* Fails the @n-th allocation from now (1 is the next); 0 turns it off. */
 void harness_fail_alloc(unsigned n);
+
+/* Zeroed memory that is never made to fail, for what belongs to the test itself; free() it. */
+void *harness_calloc(size_t n);
 
 /* The next log line at this level must have this message; a line nobody announced at warn or
  * error level fails the test. */
@@ -67,9 +76,9 @@ struct fake_commit_list;
 
 struct fake_runtime {
 	struct runtime rt;
-	struct list sent;       /* struct fake_sent, oldest first */
-	struct list commits;    /* struct rt_commit, oldest first */
-	int send_error;         /* next sends fail at once with this negative errno; 0: they work */
+	struct list sent;    /* struct fake_sent, oldest first */
+	struct list commits; /* struct rt_commit, oldest first */
+	int send_error;      /* next sends fail at once with this negative errno; 0: they work */
 	uint64_t random_state;
 	struct rt_listener listeners[4];
 	/* host -> targets; a host not here is -ENOENT; numeric hosts always resolve. */
@@ -78,7 +87,8 @@ struct fake_runtime {
 		struct rt_targets targets;
 	} names[8];
 	size_t n_names;
-	bool resolve_later; /* answers come from fake_resolve_all() */
+	bool resolve_later; /* answers for names come from fake_resolve_all() */
+	int run_error;      /* next runs are refused with this (-EAGAIN, -EPIPE); 0: they start */
 	struct list resolving;
 	struct list runs;
 };
@@ -86,7 +96,8 @@ struct fake_runtime {
 /* Listeners: 0 udp 192.0.2.1:5060, 1 tcp 192.0.2.1:5060, 2 udp [2001:db8::1]:5060,
  * 3 tcp [2001:db8::1]:5060, advertised under those addresses. */
 void fake_runtime_init(struct fake_runtime *f);
-/* Frees what was sent and not taken; fails the test if timers are still set. */
+/* Frees what was sent and not taken; fails the test if timers are still set, or if a question to
+ * resolve was neither answered nor cancelled. */
 void fake_runtime_fini(struct fake_runtime *f);
 /* Moves time on, firing timers at their times. */
 void fake_runtime_advance(struct fake_runtime *f, uint64_t ms);
@@ -99,7 +110,10 @@ void fake_resolve_all(struct fake_runtime *f);
 bool fake_commit_end(struct fake_runtime *f, int err);
 /* The oldest run under way: its job (borrowed), then what it prints and how it ends. */
 const struct rt_job *fake_run_job(struct fake_runtime *f);
+/* Has run_stop() been called for it? It ends when the test says so, RT_RUN_CANCELLED as a rule. */
+bool fake_run_stopped(struct fake_runtime *f);
 void fake_run_output(struct fake_runtime *f, struct slice bytes);
+void fake_run_error_output(struct fake_runtime *f, struct slice bytes);
 void fake_run_end(struct fake_runtime *f, enum rt_run_end how, int status);
 
 #endif
