@@ -137,6 +137,8 @@ struct rt_ops {
 	void (*commit)(struct runtime *rt, struct rt_commit *c);
 	/* Unpredictable bytes. */
 	void (*random)(struct runtime *rt, void *p, size_t n);
+	/* See rt_awake(); NULL where time moves by itself. */
+	void (*awake)(struct runtime *rt);
 };
 
 struct runtime {
@@ -158,6 +160,16 @@ static inline void rt_timer_in(struct runtime *rt, struct wheel_timer *t, uint64
 static inline void rt_timer_stop(struct runtime *rt, struct wheel_timer *t)
 {
 	wheel_cancel(&rt->wheel, t);
+}
+
+/*
+ * For whatever the loop calls (a socket, a runner, a store), before it tells the core of anything:
+ * the loop may have slept, so now and wall are set anew.
+ */
+static inline void rt_awake(struct runtime *rt)
+{
+	if (rt->ops->awake)
+		rt->ops->awake(rt);
 }
 
 static inline uint64_t rt_random64(struct runtime *rt)
