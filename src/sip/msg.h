@@ -15,11 +15,12 @@
 #include "sip/header.h"
 #include "sip/method.h"
 #include "sip/scan.h"
+#include "sip/uri.h"
 #include "sip/via.h"
 
-#define SIP_MSG_MAX 65535    /* bytes, head and body */
-#define SIP_HEADERS_MAX 256  /* fields in one message */
-#define SIP_FIELD_MAX 8192   /* bytes of one field, folds included */
+#define SIP_MSG_MAX 65535   /* bytes, head and body */
+#define SIP_HEADERS_MAX 256 /* fields in one message */
+#define SIP_FIELD_MAX 8192  /* bytes of one field, folds included */
 
 /* No such field. */
 #define SIP_NO_FIELD UINT16_MAX
@@ -27,10 +28,10 @@
 struct sip_field {
 	struct slice name;  /* as written */
 	struct slice value; /* trimmed at both ends; folds are still in it */
-	uint32_t start;     /* offset of the field in the message */
+	uint32_t start;     /* offset of the field, from the first byte of the start line */
 	uint32_t end;       /* offset behind its CRLF */
-	uint16_t next;      /* the next field with the same id; SIP_H_OTHER fields are not chained */
-	uint8_t id;         /* enum sip_header */
+	uint16_t next; /* the next field with the same id; SIP_H_OTHER fields are not chained */
+	uint8_t id;    /* enum sip_header */
 };
 
 struct sip_msg {
@@ -38,15 +39,16 @@ struct sip_msg {
 	bool is_request;
 	/* Of a request its own, of a response that of its CSeq. */
 	enum sip_method method;
-	struct packet *packet; /* the bytes */
-	size_t head_len;       /* start line, fields and the blank line */
+	/* The bytes: those given, or, if lines ended with bare LFs, a copy with CRLFs. */
+	struct packet *packet;
+	size_t head_len; /* start line, fields and the blank line */
 
 	struct slice start_line;  /* without CRLF */
 	struct slice method_name; /* request only */
 	struct slice uri;         /* request only: the Request-URI */
 	struct slice version;
-	struct slice reason;      /* response only */
-	unsigned status;          /* response only: 100..699 */
+	struct slice reason; /* response only */
+	unsigned status;     /* response only: 100..699 */
 
 	uint16_t n_fields;
 	struct sip_field *fields;
@@ -58,6 +60,7 @@ struct sip_msg {
 	 * Parsed at intake from the first field of each name. When one is missing or malformed,
 	 * the members it fills are zero or empty.
 	 */
+	struct sip_uri request_uri; /* request only: the Request-URI, parsed */
 	struct sip_via via;
 	struct sip_cseq cseq;
 	struct slice call_id;
