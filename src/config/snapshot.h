@@ -45,7 +45,8 @@ struct config_listen {
 	struct slice text; /* "udp:0.0.0.0:5060", as in the file */
 	enum rt_transport transport;
 	struct net_addr addr;        /* port 0: the system chooses one (tests) */
-	struct slice advertise_host; /* IPv6 in brackets; empty: the bound address */
+	struct slice advertise_host; /* IPv6 in brackets; empty: the bound address, server_name if
+				      * it is a wildcard */
 	uint16_t advertise_port;     /* 0: the bound port */
 	unsigned line;
 };
@@ -97,7 +98,7 @@ struct config {
 	struct arena arena;
 	struct slice file; /* path of the file; empty: there is none */
 
-	struct config_list domains; /* ours, lower case; at least one */
+	struct config_list domains; /* ours, lower case; none: the listeners' own names are */
 	struct slice server_name;
 	struct slice database; /* absolute path; empty: memory only */
 	const struct config_listen *listens;
