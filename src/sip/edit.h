@@ -14,8 +14,8 @@
 enum sip_edit_op { SIP_EDIT_INSERT, SIP_EDIT_REPLACE, SIP_EDIT_REMOVE };
 
 struct sip_edit {
-	uint16_t at;       /* INSERT: before this field; n_fields: behind the last */
-	uint16_t seq;      /* order among inserts at one place */
+	uint16_t at;  /* INSERT: before this field; n_fields: behind the last */
+	uint16_t seq; /* order among inserts at one place */
 	enum sip_edit_op op;
 	struct slice text; /* "Name: value", without CRLF */
 };
@@ -43,11 +43,13 @@ int sip_edits_remove(struct sip_edits *e, uint16_t at);
 int sip_edits_remove_all(struct sip_edits *e, const struct sip_msg *m, enum sip_header id);
 /* A new body (empty: none). Content-Length is rewritten or added; Content-Type is the caller's. */
 void sip_edits_body(struct sip_edits *e, struct slice body);
-/* Removes the topmost value of a list header, its field too if it was the only one. -ENOENT. */
+/* Removes the topmost value of a list header, its field too if it was the only one. What was
+ * removed or replaced before is seen so; what was inserted is not looked at. -ENOENT: none left. */
 int sip_edits_pop(struct sip_edits *e, const struct sip_msg *m, enum sip_header id);
 
 /*
- * The message to send, one reference for the caller. A message without Content-Length gets one.
+ * The message to send, one reference for the caller. A message without Content-Length gets one;
+ * edits of a Content-Length that is there have no effect, it is always the body's.
  * @e may be NULL: the message as it came. -ENOMEM; -EMSGSIZE above SIP_MSG_MAX.
  */
 int sip_render(const struct sip_msg *m, const struct sip_edits *e, struct packet **ret);

@@ -9,14 +9,19 @@
 
 /* State of one stream; zero it to begin. Nothing seen is scanned again. */
 struct sip_frame {
-	size_t scanned;   /* bytes of the current message already looked at */
-	size_t head_len;  /* once the blank line was found, else 0 */
-	size_t body_len;
-	unsigned pings;   /* CRLF CRLF between messages, not yet answered: clear when answered */
+	size_t scanned;  /* bytes of the current message already looked at */
+	size_t line;     /* where the line that is being looked at begins */
+	size_t head_len; /* once the blank line was found, else 0 */
+	size_t body_len; /* of Content-Length */
+	bool has_length;
+	bool bad_length;
+	unsigned crlfs; /* CRLFs since the last message or ping: 0 or 1 */
+	unsigned pings; /* CRLF CRLF between messages, not yet answered: clear when answered */
 };
 
 /*
  * Looks at the bytes received and not yet consumed, the same as last time and more.
+ * After a negative answer the stream is over.
  *   > 0         so many bytes are done with: *ret_msg is one whole message among them, or empty
  *               if they were only CRLFs between messages
  *   0           more bytes are needed
