@@ -38,7 +38,8 @@ enum auth_result {
 	AUTH_ERROR,     /* out of memory: 500 */
 };
 
-/* Filled in for AUTH_OK; @reason for AUTH_BAD and AUTH_MALFORMED (a constant, for the log). */
+/* The name, algorithm and field for AUTH_OK and AUTH_STALE; @reason (a constant, for the log) for
+ * AUTH_BAD and AUTH_MALFORMED; the realm always. */
 struct auth_identity {
 	char name_buf[AUTH_NAME_MAX + 1];
 	size_t name_len;    /* the user's name, unescaped */
@@ -47,6 +48,7 @@ struct auth_identity {
 	uint16_t field; /* index of the field with the credentials: a proxy takes it out
 			   of what it forwards (RFC 3261 22.3) */
 	const char *reason;
+	unsigned offer; /* AUTH_BAD: bits 1 << algorithm this user can be asked for; 0: all */
 };
 
 static inline struct slice auth_name(const struct auth_identity *id)
@@ -75,5 +77,14 @@ enum auth_result auth_check(struct auth *a, const struct sip_msg *req, struct sl
 int auth_challenge(struct auth *a, struct slice realm, enum auth_kind kind, bool stale,
 		   struct arena *arena, struct slice ret_fields[AUTH_CHALLENGES_MAX],
 		   size_t *ret_n);
+
+/*
+ * The challenge to answer @why with, not AUTH_OK. As auth_challenge(), but a user of whom only one
+ * algorithm's hash is stored (imported from elsewhere) is asked for that one: a client answers the
+ * first it knows (RFC 8760 2.4) and could never get in otherwise.
+ */
+int auth_challenge_after(struct auth *a, enum auth_result why, const struct auth_identity *id,
+			 enum auth_kind kind, struct arena *arena,
+			 struct slice ret_fields[AUTH_CHALLENGES_MAX], size_t *ret_n);
 
 #endif

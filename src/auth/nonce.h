@@ -20,6 +20,8 @@ enum nonce_result {
 /* At most @max used nonces are remembered: when there are more, the older ones become stale. */
 int nonces_new(struct runtime *rt, uint32_t max_age_s, size_t max, struct nonces **ret);
 void nonces_free(struct nonces *n);
+/* New limits, at once. */
+void nonces_configure(struct nonces *n, uint32_t max_age_s, size_t max);
 /* @out gets NONCE_LEN characters and a NUL. */
 int nonce_make(struct nonces *n, struct slice realm, char out[NONCE_LEN + 1]);
 /*
