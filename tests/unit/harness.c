@@ -21,8 +21,10 @@ int __lsan_do_recoverable_leak_check(void) __attribute__((weak));
 #define ALLOC_RUNS_MAX 20000
 
 /* Only the thread that runs the test is counted: with others the nth would be another each time. */
-static _Thread_local unsigned fail_in;  /* the allocation to fail; 0: none */
-static _Thread_local unsigned fail_off; /* > 0: the harness itself allocates */
+static _Thread_local unsigned fail_in; /* the allocation to fail; 0: none */
+/* > 0: the harness itself allocates. Volatile, for a compiler knows that malloc() reads no variable
+ * of ours. */
+static _Thread_local volatile unsigned fail_off;
 static bool alloc_failed;
 static unsigned alloc_run; /* which run of an allocation test this is; 0: an ordinary run */
 
