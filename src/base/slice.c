@@ -10,12 +10,40 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+/*
+ * slice_lower() of eight bytes at once. The high bit of each byte's sum says whether its low seven
+ * bits reach 'A', and whether they pass 'Z'; a letter is where the two differ.
+ */
+static uint64_t lower8(uint64_t bytes)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101);
+	uint64_t low7 = bytes & ones * 0x7f;
+	uint64_t from_a = low7 + ones * (0x80 - 'A');
+	uint64_t past_z = low7 + ones * (0x7f - 'Z');
+	uint64_t letter = (from_a ^ past_z) & ~bytes & ones * 0x80;
+
+	return bytes | letter >> 2;
+}
+
+static uint64_t load8(const char *p)
+{
+	uint64_t bytes;
+
+	memcpy(&bytes, p, sizeof(bytes));
+	return bytes;
+}
+
 bool slice_ieq(struct slice a, struct slice b)
 {
+	size_t i = 0;
+
 	if (a.n != b.n)
 		return false;
-	for (size_t i = 0; i < a.n; i++)
-		if (a.p[i] != b.p[i] && slice_lower(a.p[i]) != slice_lower(b.p[i]))
+	for (; i + 8 <= a.n; i += 8)
+		if (lower8(load8(a.p + i)) != lower8(load8(b.p + i)))
+			return false;
+	for (; i < a.n; i++)
+		if (slice_lower(a.p[i]) != slice_lower(b.p[i]))
 			return false;
 	return true;
 }
@@ -163,8 +191,14 @@ uint64_t slice_ihash(struct slice s, uint64_t seed)
 
 	do {
 		size_t n = s.n < sizeof(low) ? s.n : sizeof(low);
+		size_t i = 0;
 
-		for (size_t i = 0; i < n; i++)
+		for (; i + 8 <= n; i += 8) {
+			uint64_t bytes = lower8(load8(s.p + i));
+
+			memcpy(low + i, &bytes, sizeof(bytes));
+		}
+		for (; i < n; i++)
 			low[i] = slice_lower(s.p[i]);
 		hash = XXH3_64bits_withSeed(low, n, hash);
 		s = slice_skip(s, n);

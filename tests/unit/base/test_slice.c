@@ -24,6 +24,28 @@ static void ieq_ignores_ascii_case_only(void **state)
 	}
 }
 
+static void every_byte_is_lowered_alike_at_every_place(void **state)
+{
+	(void)state;
+	for (unsigned c = 0; c < 256; c++)
+		for (size_t at = 0; at < 11; at++) {
+			char text[11];
+			struct slice in, low;
+
+			memset(text, 0x7f, sizeof(text));
+			text[at] = (char)c;
+			in = exact_bytes(text, sizeof(text));
+			text[at] = c >= 'A' && c <= 'Z' ? (char)(c + 32) : (char)c;
+			low = exact_bytes(text, sizeof(text));
+			assert_true(slice_ieq(in, low));
+			assert_true(slice_ihash(in, 1) == slice_hash(low, 1));
+			text[at] ^= 1;
+			assert_false(slice_ieq(in, slice_of(text, sizeof(text))));
+			exact_free(in);
+			exact_free(low);
+		}
+}
+
 static void starts_compares_the_prefix(void **state)
 {
 	(void)state;
@@ -212,6 +234,7 @@ int main(void)
 {
 	static const struct harness_test tests[] = {
 		HARNESS_TEST(ieq_ignores_ascii_case_only),
+		HARNESS_TEST(every_byte_is_lowered_alike_at_every_place),
 		HARNESS_TEST(starts_compares_the_prefix),
 		HARNESS_TEST(cmp_orders_shorter_first),
 		HARNESS_TEST(find_answers_the_first_index),
