@@ -10,7 +10,7 @@
 #include <errno.h>
 
 enum {
-	TOKEN = 1,     /* token */
+	TOKEN = 1,     /* token; sip_is_token_char() knows the number */
 	VALUE = 2,     /* an unquoted parameter value, see sip_take_param() */
 	QUOTED = 4,    /* stands for itself inside quotes */
 	QUOTABLE = 8,  /* may follow a backslash */
@@ -23,7 +23,7 @@ enum {
 #define VALUE_CLASS (VALUE | QUOTED | QUOTABLE)
 #define OTHER_CLASS (QUOTED | QUOTABLE)
 
-static const uint8_t classes[256] = {
+const uint8_t sip_char_classes[256] = {
 	[0x00 ... 0x08] = QUOTABLE,
 	['\t'] = BLANK | QUOTED | QUOTABLE,
 	['\n'] = LINE_END,
@@ -73,7 +73,7 @@ static const uint8_t classes[256] = {
 
 static inline bool is(char c, unsigned mask)
 {
-	return classes[(unsigned char)c] & mask;
+	return sip_char_classes[(unsigned char)c] & mask;
 }
 
 /* How many bytes at the front of @s are of the class? */
@@ -145,11 +145,6 @@ static size_t quoted(struct slice s)
 		}
 	}
 	return 0;
-}
-
-bool sip_is_token_char(unsigned char c)
-{
-	return classes[c] & TOKEN;
 }
 
 bool sip_is_token(struct slice s)

@@ -13,7 +13,13 @@ struct sip_error {
 	const char *reason; /* a constant; NULL: no fault */
 };
 
-bool sip_is_token_char(unsigned char c);
+extern const uint8_t sip_char_classes[256]; /* of scan.c, but for the first bit: token */
+
+static inline bool sip_is_token_char(unsigned char c)
+{
+	return sip_char_classes[c] & 1;
+}
+
 /* One or more token characters and nothing else. */
 bool sip_is_token(struct slice s);
 /* Well-formed UTF-8 without NUL? */
