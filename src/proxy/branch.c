@@ -54,6 +54,17 @@ static void timer_c_fired(struct wheel_timer *t)
 	proxy_branch_failed(b, 408);
 }
 
+/* The client's own connection is gone: its Contact is what is left. */
+static bool fall_back(struct proxy_branch *b)
+{
+	if (!b->target.flow || b->ctx->cancelled || b->ctx->closed)
+		return false;
+	b->target.flow = NULL;
+	b->place = 0;
+	proxy_branch_start(b);
+	return true;
+}
+
 static bool can_retry(const struct proxy_branch *b)
 {
 	return !b->ctx->cancelled && !b->ctx->closed && b->place < b->places.n;
@@ -97,6 +108,8 @@ static void ct_failed(void *arg, struct txn *ct, enum txn_failure why)
 		b->tcp_failed = true;
 		b->place--;
 	}
+	if (fall_back(b))
+		return;
 	if (can_retry(b))
 		try_places(b);
 	else
@@ -187,6 +200,8 @@ static void try_places(struct proxy_branch *b)
 		}
 		b->tcp_failed = b->by_mtu = false;
 	}
+	if (fall_back(b))
+		return;
 	LOG(LOG_INFO, "branch could not be sent", LOG_SLICE("call-id", b->ctx->req->call_id),
 	    LOG_SLICE("uri", b->target.uri), LOG_INT("error", -rc));
 	proxy_branch_failed(b, rc == -ENOMEM ? 500 : rc == -EMSGSIZE ? 513 : 503);

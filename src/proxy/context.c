@@ -74,6 +74,16 @@ void proxy_ctx_release(struct proxy_ctx *ctx)
 	proxy_ctx_unref(ctx);
 }
 
+void proxy_ctx_abort(struct proxy_ctx *ctx)
+{
+	ctx->st = NULL;
+	ctx->closed = true;
+	LIST_EACH (&ctx->branches, it)
+		proxy_branch_stop(LIST_ENTRY(it, struct proxy_branch, link));
+	ctx->refs = 1;
+	proxy_ctx_unref(ctx);
+}
+
 int proxy_ctx_add(struct proxy_ctx *ctx, const struct proxy_target *targets, size_t n)
 {
 	struct proxy_branch *b;

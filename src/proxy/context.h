@@ -99,6 +99,9 @@ int proxy_ctx_new(struct proxy *p, struct txn *st, struct sip_msg *req,
 /* The server transaction is gone: nothing is sent upstream any more. */
 void proxy_ctx_release(struct proxy_ctx *ctx);
 
+/* At the end of everything: frees it now. No callback of its transactions may come any more. */
+void proxy_ctx_abort(struct proxy_ctx *ctx);
+
 /*
  * Adds targets that q orders among themselves; nothing is sent yet. -EALREADY once the context is
  * closed or cancelled, -ENOMEM.

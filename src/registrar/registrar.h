@@ -19,9 +19,12 @@ struct registrar_config {
 	size_t max_contacts;      /* 16 per address-of-record: 403 when a request goes beyond it */
 	bool any_user; /* every authenticated user of the domain may register for every other
 			  one of it (third-party registration); else 403 */
+	/* Users of this realm own the addresses-of-record of their name in all our domains. Empty:
+	 * the realm is the domain. Borrowed. */
+	struct slice realm;
 	bool path_unsupported_ok; /* Path without Supported: path is accepted, not 420 */
 };
-#define REGISTRAR_CONFIG_DEFAULT ((struct registrar_config){ 3600, 60, 7200, 16, false, false })
+#define REGISTRAR_CONFIG_DEFAULT ((struct registrar_config){ 3600, 60, 7200, 16 })
 
 /* What only the caller knows. */
 struct registrar_policy {
@@ -29,6 +32,12 @@ struct registrar_policy {
 	bool (*domain)(void *arg, struct slice host, uint16_t port);
 	/* Does that address-of-record exist? NULL: all do. @user is unescaped. False gives 404. */
 	bool (*user)(void *arg, struct slice user, struct slice domain);
+	/*
+	 * Writes the canonical address-of-record of a To URI in a domain of ours: as
+	 * sip_uri_aor(), but that a port of ours is left out and aliases of a domain are one.
+	 * NULL: sip_uri_aor(). 0 or a negative errno.
+	 */
+	int (*aor)(void *arg, const struct sip_uri *uri, struct buf *out);
 	void *arg;
 };
 
