@@ -154,8 +154,10 @@ static int keep_text(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result
 			     "%s is given twice, expected once", opt->name);
 	t = malloc(sizeof(*t) + n + 1);
 	if (!t) {
+		/* An error here in the value of CONFIG_LINE_KEY would make libConfuse abort(). */
 		current.oom = true;
-		return -1;
+		*(void **)result = NULL;
+		return 0;
 	}
 	opt->flags |= FLAG_SEEN;
 	current.line = t->line = (unsigned)cfg->line;
