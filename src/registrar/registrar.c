@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "base/map.h"
 #include "registrar/contact_set.h"
 #include "registrar/registrar.h"
