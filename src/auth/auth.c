@@ -16,7 +16,6 @@
 #define CREDENTIALS_MAX 8
 
 struct auth {
-	struct runtime *rt;
 	struct auth_config config;
 	struct nonces *nonces;
 	const struct users *users;
@@ -29,7 +28,6 @@ int auth_new(struct runtime *rt, const struct auth_config *config, struct auth *
 
 	if (!a)
 		return -ENOMEM;
-	a->rt = rt;
 	a->config = *config;
 	err = nonces_new(rt, config->nonce_max_age_s, config->nonces_max, &a->nonces);
 	if (err) {
@@ -224,8 +222,6 @@ enum auth_result auth_check(struct auth *a, const struct sip_msg *req, struct sl
 		best = AUTH_STALE;
 	*ret = chosen.id;
 	ret->realm = realm;
-	if (best == AUTH_BAD)
-		METRIC_INC(a->rt, AUTH_FAILED);
 	return best;
 }
 
@@ -258,7 +254,6 @@ static int challenge(struct auth *a, struct slice realm, enum auth_kind kind, bo
 	for (size_t i = 0; i < n; i++)
 		ret_fields[i] = fields[i];
 	*ret_n = n;
-	METRIC_INC(a->rt, AUTH_CHALLENGED);
 	return 0;
 }
 

@@ -37,16 +37,6 @@ struct location_set {
 
 #define ALIGN(n) (((n) + _Alignof(struct record) - 1) & ~(_Alignof(struct record) - 1))
 
-int location_aor(const struct sip_uri *u, struct buf *out)
-{
-	struct sip_uri plain = *u;
-	int err;
-
-	plain.port = 0;
-	err = sip_uri_aor(&plain, out);
-	return err ? err : out->err;
-}
-
 static void record_texts(const struct location_binding *b, struct slice t[T_COUNT])
 {
 	t[T_CONTACT] = b->contact;

@@ -12,13 +12,6 @@
 
 #include "base/buf.h"
 #include "base/slice.h"
-#include "sip/uri.h"
-
-/*
- * The key bindings are kept and looked for under: sip_uri_aor() without a port. A domain of ours is
- * ours at every port we listen on, and phones write it with and without. -EINVAL, -ENOMEM.
- */
-int location_aor(const struct sip_uri *u, struct buf *out);
 
 /* Bytes of all texts of one binding together. */
 #define LOCATION_TEXT_MAX 8192

@@ -1,5 +1,5 @@
 /*
- * Who is where: bindings by canonical address-of-record (the text location_aor() makes). A memory
+ * Who is where: bindings by canonical address-of-record (as sip_uri_aor() makes it). A memory
  * index that is asked synchronously and without allocation, in front of a store that has every
  * binding before anybody is told of it.
  *

@@ -312,40 +312,56 @@ static bool may_change(const struct registrar *r, const struct auth_identity *wh
 	return r->config.any_user || slice_eq(auth_name(who), user);
 }
 
+static int canonical(struct registrar *r, const struct sip_uri *uri, struct buf *out,
+		     struct sip_uri *ret)
+{
+	const char *why;
+	int err = r->policy.aor ? r->policy.aor(r->policy.arg, uri, out) : sip_uri_aor(uri, out);
+
+	if (!err)
+		err = out->err;
+	if (!err)
+		err = sip_uri_parse(buf_view(out), ret, &why);
+	return err;
+}
+
 /* Steps 1, 4 and 5. 0 with the key in @aor, or the status to refuse with, or -ENOMEM. */
 static int check_aor(struct registrar *r, const struct sip_msg *req,
 		     const struct auth_identity *who, struct buf *aor, const char **reterr_reason)
 {
-	AUTO_BUF user = BUF_INIT;
+	AUTO_BUF user = BUF_INIT, domain = BUF_INIT;
+	struct sip_uri uri, uri_key, key;
 	struct sip_addr to;
-	struct sip_uri uri;
 	int err;
 
 	if (sip_uri_parse(req->uri, &uri, reterr_reason) < 0 ||
 	    sip_addr_parse(sip_msg_value(req, SIP_H_TO), &to, reterr_reason) < 0)
 		return 400;
 	*reterr_reason = "To is not an address-of-record of the domain in the Request-URI";
-	if (!uri.host.n || !r->policy.domain(r->policy.arg, uri.host, uri.port))
-		return 404;
-	if ((to.uri.scheme != SIP_SCHEME_SIP && to.uri.scheme != SIP_SCHEME_SIPS) ||
-	    to.uri.user.n == 0 || !sip_host_eq(to.uri.host, uri.host))
+	if (!uri.host.n || !r->policy.domain(r->policy.arg, uri.host, uri.port) || !to.uri.host.n ||
+	    !r->policy.domain(r->policy.arg, to.uri.host, to.uri.port) || to.uri.user.n == 0)
 		return 404;
 
-	*reterr_reason = "malformed escape in To";
-	err = sip_uri_unescape(to.uri.user, &user);
-	if (err == -EBADMSG)
-		return 400;
+	err = canonical(r, &uri, &domain, &uri_key);
+	if (!err)
+		err = canonical(r, &to.uri, aor, &key);
+	if (!err && !sip_host_eq(key.host, uri_key.host))
+		return 404;
+	if (!err)
+		err = sip_uri_unescape(key.user, &user);
 	if (!err)
 		err = user.err;
-	if (!err)
-		err = location_aor(&to.uri, aor);
-	if (err)
+	if (err == -ENOMEM)
 		return err;
+	if (err) {
+		*reterr_reason = "To cannot be made an address-of-record";
+		return 400;
+	}
 	*reterr_reason = "the user may not change bindings of this address-of-record";
-	if (!may_change(r, who, buf_view(&user), to.uri.host))
+	if (!may_change(r, who, buf_view(&user), key.host))
 		return 403;
 	*reterr_reason = "no such address-of-record";
-	if (r->policy.user && !r->policy.user(r->policy.arg, buf_view(&user), to.uri.host))
+	if (r->policy.user && !r->policy.user(r->policy.arg, buf_view(&user), key.host))
 		return 404;
 	return 0;
 }
