@@ -32,7 +32,7 @@ enum txn_failure {
 	TXN_TRANSPORT, /* could not be sent */
 };
 
-/* What happens at server transactions; one user per layer. */
+/* What happens at server transactions; one user per layer. No member is NULL. */
 struct txn_user {
 	/*
 	 * A new request outside any transaction (not ACK, not CANCEL). It is well-formed: a faulty
@@ -48,16 +48,20 @@ struct txn_user {
 	void (*ack)(void *arg, struct txn *st, struct sip_msg *ack);
 	/*
 	 * A CANCEL. With @invite: the transaction it cancels, already answered 200 by the layer;
-	 * @st is not for the user. Without: nothing matches; the user answers @st.
+	 * @st is not for the user, and NULL if the CANCEL got no transaction. Without: nothing
+	 * matches; the user answers @st (481).
+	 * Also called when @invite has its final response already, and again for the same
+	 * CANCEL if the layer is full: then there is nothing to do (RFC 3261 9.2).
 	 */
 	void (*cancel)(void *arg, struct txn *invite, struct txn *st, struct sip_msg *cancel);
-	/* The last response could not be delivered. The transaction goes on as RFC 6026 says. */
+	/* TXN_TRANSPORT: the last response could not be delivered, the other way of RFC 3263 5
+	 * included; the transaction goes on as RFC 6026 says. TXN_TIMEOUT: it ends. */
 	void (*failed)(void *arg, struct txn *st, enum txn_failure why);
 	/* Last call for @st. */
 	void (*terminated)(void *arg, struct txn *st);
 };
 
-/* What happens at one client transaction. */
+/* What happens at one client transaction. No member is NULL. */
 struct txn_client_events {
 	/* Every response but retransmissions of a non-2xx final; each 2xx to INVITE, also
 	 * repeated. A non-2xx final to INVITE has been acknowledged already. */
@@ -71,12 +75,17 @@ int txn_layer_new(struct runtime *rt, const struct txn_config *config, const str
 		  void *arg, struct txn_layer **ret);
 /* Ends all transactions silently: no callbacks. */
 void txn_layer_free(struct txn_layer *l);
-/* New times hold for new transactions. */
+/* New times hold for new transactions; 0 is taken as 1 ms, more than an hour as an hour. */
 void txn_layer_configure(struct txn_layer *l, const struct txn_config *config);
 
-/* A message has arrived; msg->flow is set. The layer takes its own references. */
+/*
+ * A message has arrived; msg->flow is set. The layer takes its own references. A faulty request is
+ * answered with its fault_status and a faulty ACK, response or request without a usable Via
+ * dropped: counted and logged here, the user does not hear of it.
+ */
 void txn_layer_receive(struct txn_layer *l, struct sip_msg *msg);
-/* What was sent with this sender number could not be delivered. */
+/* What was sent with this sender number (txn_id) could not be delivered. Unknown numbers are
+ * ignored. */
 void txn_layer_send_failed(struct txn_layer *l, uint64_t sender, int err);
 /* Transactions alive: server and client. */
 size_t txn_layer_count(const struct txn_layer *l, size_t *ret_client);
@@ -85,22 +94,26 @@ size_t txn_layer_count(const struct txn_layer *l, size_t *ret_client);
  * Sends a response on a server transaction. @packet is the whole response (a reference is taken),
  * @status its code. INVITE: any number of 1xx, then one non-2xx final, or any number of 2xx
  * (RFC 6026: retransmissions too). Others: a 100, then one final; a 408 is silently turned into
- * txn_abandon() (RFC 4320 4.2).
+ * txn_abandon() (RFC 4320 4.2), and a 100 over UDP before its time is silently left to the layer,
+ * which sends one in time by itself (4.1).
+ * A send that fails is no error here: `failed` follows from the loop.
  * -EALREADY: a final response went out before; nothing is sent. -EINVAL: not allowed here.
  */
 int txn_respond(struct txn *st, struct packet *packet, unsigned status);
 /* Renders with the stamped top Via and this transaction's To tag, and sends: r->to_tag is ignored
- * (none in a 100). */
+ * (none in a 100). Also what sip_reply_render() returns. */
 int txn_reply(struct txn *st, const struct sip_reply *r);
-/* Ends a server transaction that will not be answered. `terminated` follows from the loop. */
+/* Ends a server transaction that will not be answered. `terminated` follows from the loop. After
+ * a final response it does nothing: the timers end it. */
 void txn_abandon(struct txn *st);
-/* The same for a stateless answer to a request that has no transaction. */
+/* The same for a stateless answer to a request that has no transaction. An empty r->to_tag is made
+ * from the request, the same for each copy (RFC 3261 8.2.7). */
 int txn_reply_stateless(struct txn_layer *l, const struct sip_msg *req, const struct sip_reply *r);
 
-struct sip_msg *txn_request_msg(const struct txn *st); /* borrowed */
+struct sip_msg *txn_request_msg(const struct txn *st); /* borrowed; NULL for a client's */
 /* Stable, unique in the process' life: the layer's random start and a count. */
 uint64_t txn_id(const struct txn *t);
-/* The To tag used in all responses of our own; made at first use. */
+/* The To tag used in all responses of our own: the request's, else made at first use. */
 struct slice txn_to_tag(struct txn *st);
 /* The top Via as stored on arrival (18.2.1): goes into every message passed on and answer. */
 struct slice txn_via_top(const struct txn *st);
@@ -112,19 +125,22 @@ void *txn_data(const struct txn *t);
 /*
  * Sends a request as a new client transaction. @packet is the whole request (a reference is
  * taken), its topmost Via carries @branch and the transport of @to. Not ACK, not CANCEL.
- * `terminated` comes exactly once after 0; on error (-ENOMEM, or what send said) nothing comes.
+ * `terminated` comes exactly once after 0; on error (-ENOMEM, -EINVAL, or what send said) nothing
+ * comes.
  */
 int txn_client_new(struct txn_layer *l, const struct rt_flow *to, struct packet *packet,
-		   enum sip_method method, struct slice branch,
-		   const struct txn_client_events *ev, void *arg, struct txn **ret);
+		   enum sip_method method, struct slice branch, const struct txn_client_events *ev,
+		   void *arg, struct txn **ret);
 /*
  * Cancels an INVITE (RFC 3261 9.1): a CANCEL goes out now if a provisional response was received,
  * else as soon as one is, never after a final. If no final response follows within 64*T1, `failed`
- * is called with TXN_TIMEOUT. Repeating it does nothing. -EINVAL: not an INVITE.
+ * is called with TXN_TIMEOUT. Repeating it does nothing.
  * @fields are added to the CANCEL ("Reason: ..."); copied.
+ * -EINVAL: not an INVITE, or a field that is not one line "Name: value". -ENOMEM: try again.
  */
 int txn_client_cancel(struct txn *ct, const struct slice *fields, size_t n_fields);
-/* No callback but `terminated` any more; the transaction ends by itself. */
+/* No callback but `terminated` any more; the transaction ends by itself, an INVITE that is neither
+ * answered nor cancelled after 180 s. */
 void txn_client_detach(struct txn *ct);
 
 /* One line per live transaction: id, machine, state, age, method, Call-ID. */
