@@ -9,7 +9,8 @@
 #include <stdlib.h>
 
 /* We have ended: so long the peer may still send what nobody reads. Closing at once with unread
- * bytes would reset the connection, and the last answer might be lost with it: RFC 1122 4.2.2.13. */
+ * bytes would reset the connection, and the last answer might be lost with it: RFC 1122 4.2.2.13.
+ */
 #define LINGER_MS 2000
 #define PROBE_MS 250
 

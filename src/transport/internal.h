@@ -22,10 +22,10 @@ struct listener {
 	int fd; /* -1 once closed */
 	int family;
 	uv_poll_t poll;
-	bool polled;            /* poll has been initialized: it has to be closed */
-	struct udp *udp;        /* owned; NULL for streams */
+	bool polled;               /* poll has been initialized: it has to be closed */
+	struct udp *udp;           /* owned; NULL for streams */
 	struct wheel_timer resume; /* streams: accept again */
-	char *host;             /* owned: the advertised name */
+	char *host;                /* owned: the advertised name */
 };
 
 /* Accepted connections per source. */
@@ -57,12 +57,12 @@ struct conn {
 	uv_connect_t connect;
 	uv_write_t write;
 	uv_shutdown_t shutdown;
-	struct list link;       /* transport.conns */
-	struct list dirty;      /* transport.dirty: has something to write */
+	struct list link;  /* transport.conns */
+	struct list dirty; /* transport.dirty: has something to write */
 	struct map_node by_id;
 	struct map_node by_peer;
-	bool reusable;          /* in transport.by_peer */
-	struct source *source;  /* NULL if we opened it */
+	bool reusable;         /* in transport.by_peer */
+	struct source *source; /* NULL if we opened it */
 	enum conn_state state;
 	uint64_t id;
 	enum rt_transport transport;
@@ -70,23 +70,23 @@ struct conn {
 	struct net_addr peer;
 
 	struct sip_frame frame;
-	struct buf in;          /* an incomplete message; no memory between messages */
+	struct buf in; /* an incomplete message; no memory between messages */
 
-	struct conn_out *out;   /* ring; @out_cap is a power of two or 0 */
+	struct conn_out *out; /* ring; @out_cap is a power of two or 0 */
 	unsigned out_cap, out_head, out_count;
-	size_t out_offset;      /* of the first: so many bytes are written */
-	size_t out_bytes;       /* that wait */
-	size_t writing;         /* bytes that are with libuv; 0: none */
-	uint64_t written;       /* bytes in all */
-	uint64_t stall_mark;    /* of these, when the stall timer was set */
+	size_t out_offset;   /* of the first: so many bytes are written */
+	size_t out_bytes;    /* that wait */
+	size_t writing;      /* bytes that are with libuv; 0: none */
+	uint64_t written;    /* bytes in all */
+	uint64_t stall_mark; /* of these, when the stall timer was set */
 
 	uint64_t late[CONN_LATE_MAX]; /* senders after the peer's end, not known to have arrived */
 	unsigned n_late;
 
-	uint64_t active;        /* runtime.now of the last message, either way */
+	uint64_t active; /* runtime.now of the last message, either way */
 	struct wheel_timer idle;
 	struct wheel_timer message;
-	struct wheel_timer io;  /* connect, stall, half and linger: what the state means */
+	struct wheel_timer io;    /* connect, stall, half and linger: what the state means */
 	struct wheel_timer probe; /* CONN_HALF: has the peer taken it? */
 };
 
@@ -101,15 +101,15 @@ struct transport {
 	struct transport_config config;
 	struct transport_events events;
 	void *arg;
-	bool freed;             /* goes with its last handle */
-	size_t handles;         /* open or closing */
+	bool freed;     /* goes with its last handle */
+	size_t handles; /* open or closing */
 
-	struct listener **listeners;    /* as rt->listeners, index by index */
-	struct rt_listener *public;     /* what rt->listeners points to */
+	struct listener **listeners; /* as rt->listeners, index by index */
+	struct rt_listener *public;  /* what rt->listeners points to */
 	size_t n_listeners;
 
-	struct udp_batch *batch;        /* made by the first UDP listener */
-	uint64_t udp_salt;              /* upper half of the conn of a datagram */
+	struct udp_batch *batch; /* made by the first UDP listener */
+	uint64_t udp_salt;       /* upper half of the conn of a datagram */
 
 	struct list conns;
 	struct list dirty;
@@ -118,11 +118,11 @@ struct transport {
 	struct map sources;
 	size_t n_conns;
 	uint64_t next_conn;
-	char *read_buf;         /* STREAM_READ_MAX, made by the first stream listener */
-	int spare;              /* a descriptor for refusing when there are no others */
-	bool starved;           /* said already that there are none */
-	bool stopped;           /* transport_stop_accepting() */
-	bool crowded;           /* said already that the limit is reached */
+	char *read_buf; /* STREAM_READ_MAX, made by the first stream listener */
+	int spare;      /* a descriptor for refusing when there are no others */
+	bool starved;   /* said already that there are none */
+	bool stopped;   /* transport_stop_accepting() */
+	bool crowded;   /* said already that the limit is reached */
 
 	struct failure *failures; /* to be told by transport_flush() */
 	size_t n_failures, failures_cap;
@@ -159,11 +159,11 @@ const char *conn_state_name(enum conn_state state);
 
 enum conn_event {
 	CONN_EV_CONNECTED,
-	CONN_EV_EOF,      /* the peer has ended */
-	CONN_EV_FAULT,    /* the stream cannot be followed */
-	CONN_EV_FLUSHED,  /* nothing waits any more */
+	CONN_EV_EOF,     /* the peer has ended */
+	CONN_EV_FAULT,   /* the stream cannot be followed */
+	CONN_EV_FLUSHED, /* nothing waits any more */
 	CONN_EV_ERROR,
-	CONN_EV_TIMEOUT,  /* any of the timers */
+	CONN_EV_TIMEOUT, /* any of the timers */
 	CONN_EVENTS
 };
 void conn_event(struct conn *c, enum conn_event ev, int err);

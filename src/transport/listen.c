@@ -62,8 +62,8 @@ static int interface_address(int family, struct net_addr *ret)
 		if (!(i->ifa_flags & IFF_UP) || (i->ifa_flags & IFF_LOOPBACK))
 			continue;
 		if (net_addr_from(i->ifa_addr,
-				  family == AF_INET ? sizeof(struct sockaddr_in) :
-						      sizeof(struct sockaddr_in6),
+				  family == AF_INET ? sizeof(struct sockaddr_in)
+						    : sizeof(struct sockaddr_in6),
 				  &a) ||
 		    is_link_local(&a))
 			continue;
@@ -292,8 +292,7 @@ static void accept_pause(struct listener *l, int err)
 	rt_timer_in(t->rt, &l->resume, t->config.accept_pause_ms);
 	if (!t->starved)
 		LOG(LOG_WARN, "no descriptors left, accepting paused",
-		    LOG_STR("reason", strerror(-err)),
-		    LOG_INT("connections", t->n_conns));
+		    LOG_STR("reason", strerror(-err)), LOG_INT("connections", t->n_conns));
 	t->starved = true;
 }
 

@@ -143,8 +143,7 @@ bool transport_flush(struct transport *t)
 	return t->n_failures > 0;
 }
 
-int transport_send(struct transport *t, const struct rt_flow *to, struct packet *p,
-		   uint64_t sender)
+int transport_send(struct transport *t, const struct rt_flow *to, struct packet *p, uint64_t sender)
 {
 	struct listener *l;
 	int rc;

@@ -21,20 +21,20 @@ struct transport;
 
 /* Times in milliseconds, sizes in bytes. */
 struct transport_config {
-	size_t udp_rcvbuf;         /* SO_RCVBUF of each socket; the kernel may give less. 0: as it is */
-	size_t udp_sndbuf;         /* SO_SNDBUF */
-	size_t udp_queue_max;      /* datagrams waiting until a socket takes them */
-	size_t conn_queue_max;     /* bytes waiting on one connection */
-	size_t conn_max;           /* connections in all */
-	size_t conn_max_source;    /* accepted connections of one IPv4 address or IPv6 /64 */
-	uint32_t connect_ms;       /* until a connection is established */
-	uint32_t idle_ms;          /* nothing sent or received: closed */
-	uint32_t message_ms;       /* from the first to the last byte of one message */
-	uint32_t stall_ms;         /* bytes wait and the peer takes none */
-	uint32_t half_ms;          /* the peer has ended, answers may still go to it */
-	uint32_t accept_pause_ms;  /* no descriptors: until accepting is tried again */
-	int backlog;               /* listen(2) */
-	bool reuse_port;           /* SO_REUSEPORT: several workers on one address */
+	size_t udp_rcvbuf;     /* SO_RCVBUF of each socket; the kernel may give less. 0: as it is */
+	size_t udp_sndbuf;     /* SO_SNDBUF */
+	size_t udp_queue_max;  /* datagrams waiting until a socket takes them */
+	size_t conn_queue_max; /* bytes waiting on one connection */
+	size_t conn_max;       /* connections in all */
+	size_t conn_max_source;   /* accepted connections of one IPv4 address or IPv6 /64 */
+	uint32_t connect_ms;      /* until a connection is established */
+	uint32_t idle_ms;         /* nothing sent or received: closed */
+	uint32_t message_ms;      /* from the first to the last byte of one message */
+	uint32_t stall_ms;        /* bytes wait and the peer takes none */
+	uint32_t half_ms;         /* the peer has ended, answers may still go to it */
+	uint32_t accept_pause_ms; /* no descriptors: until accepting is tried again */
+	int backlog;              /* listen(2) */
+	bool reuse_port;          /* SO_REUSEPORT: several workers on one address */
 };
 #define TRANSPORT_CONFIG_DEFAULT                                                                   \
 	((struct transport_config){ .udp_rcvbuf = 4 << 20,                                         \

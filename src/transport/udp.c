@@ -27,8 +27,8 @@ struct udp_batch {
 	struct iovec out_iov[UDP_BATCH];
 	/* Both ways: struct in_pktinfo is smaller. */
 	_Alignas(struct cmsghdr) char control[UDP_BATCH][CMSG_SPACE(sizeof(struct in6_pktinfo))];
-	_Alignas(struct cmsghdr)
-	char out_control[UDP_BATCH][CMSG_SPACE(sizeof(struct in6_pktinfo))];
+	_Alignas(
+		struct cmsghdr) char out_control[UDP_BATCH][CMSG_SPACE(sizeof(struct in6_pktinfo))];
 	char small[UDP_BATCH][SMALL];
 	char large[UDP_BATCH][LARGE];
 };
@@ -196,7 +196,8 @@ static bool receive(struct listener *l)
 	}
 	n = recvmmsg(l->fd, b->in, UDP_BATCH, MSG_DONTWAIT, NULL);
 	if (n == -1) {
-		/* The error of a datagram sent earlier is reported once, by whatever comes first. */
+		/* The error of a datagram sent earlier is reported once, by whatever comes first.
+		 */
 		if (errno == EINTR)
 			return true;
 		if (errno == EAGAIN)

@@ -5,17 +5,17 @@
 #include "transport/internal.h"
 
 #define UDP_BATCH 64
-#define UDP_RECENT 512      /* a power of two */
-#define UDP_RECENT_MS 5000  /* an ICMP error later than that is about nothing of ours */
-#define UDP_HEAD 256        /* bytes by which a datagram quoted in an ICMP error is known again */
+#define UDP_RECENT 512     /* a power of two */
+#define UDP_RECENT_MS 5000 /* an ICMP error later than that is about nothing of ours */
+#define UDP_HEAD 256       /* bytes by which a datagram quoted in an ICMP error is known again */
 #define UDP_LOCALS 64
 
 struct udp_out {
 	struct packet *packet;
 	uint64_t sender;
 	struct net_addr to;
-	uint8_t local;  /* 1 + index of the address it is to leave from; 0: the kernel's choice */
-	bool again;     /* has failed once, perhaps by an error that was another's */
+	uint8_t local; /* 1 + index of the address it is to leave from; 0: the kernel's choice */
+	bool again;    /* has failed once, perhaps by an error that was another's */
 };
 
 struct udp_recent {
