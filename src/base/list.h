@@ -12,7 +12,9 @@ struct list {
 	struct list *prev;
 };
 
+/* clang-format off */
 #define LIST_INIT(name) { &(name), &(name) }
+/* clang-format on */
 #define LIST_ENTRY(node, type, member) CONTAINER_OF(node, type, member)
 
 static inline void list_init(struct list *l)

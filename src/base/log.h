@@ -35,10 +35,12 @@ struct log_field {
 	};
 };
 
+/* clang-format off */
 #define LOG_SLICE(k, v) { .key = (k), .type = LOG_F_SLICE, .s = (v) }
 #define LOG_STR(k, v) { .key = (k), .type = LOG_F_SLICE, .s = slice_str(v) }
 #define LOG_INT(k, v) { .key = (k), .type = LOG_F_INT, .i = (int64_t)(v) }
 #define LOG_ADDR(k, v) { .key = (k), .type = LOG_F_ADDR, .a = (v) }
+/* clang-format on */
 
 #define LOG(level, msg, ...)                                                                       \
 	do {                                                                                       \

@@ -29,9 +29,9 @@ static inline bool rt_is_reliable(enum rt_transport t)
 /* A place where requests are received, and how it is named in Via and Record-Route. */
 struct rt_listener {
 	enum rt_transport transport;
-	struct net_addr addr;   /* bound address; the port is the real one, never 0 */
-	struct slice host;      /* advertised host, IPv6 in brackets; lives as long as the listener */
-	uint16_t port;          /* advertised port */
+	struct net_addr addr; /* bound address; the port is the real one, never 0 */
+	struct slice host;    /* advertised host, IPv6 in brackets; lives as long as the listener */
+	uint16_t port;        /* advertised port */
 };
 
 /*
@@ -47,10 +47,10 @@ struct rt_flow {
 
 /* RFC 3263: what is to be resolved. */
 struct rt_query {
-	struct slice host;   /* as in the URI, brackets included */
-	uint16_t port;       /* 0: none given */
-	int transport;       /* enum rt_transport, or -1: none given */
-	bool secure;         /* a sips: URI */
+	struct slice host; /* as in the URI, brackets included */
+	uint16_t port;     /* 0: none given */
+	int transport;     /* enum rt_transport, or -1: none given */
+	bool secure;       /* a sips: URI */
 };
 
 #define RT_TARGETS_MAX 16
@@ -72,13 +72,13 @@ struct rt_resolve; /* one question under way */
 
 /* One run of a script. Everything is borrowed until the run has ended. */
 struct rt_job {
-	struct slice path;       /* absolute; NUL follows */
-	struct slice dir;        /* working directory; NUL follows */
-	struct slice env;        /* "NAME=value\0NAME=value\0..." */
+	struct slice path; /* absolute; NUL follows */
+	struct slice dir;  /* working directory; NUL follows */
+	struct slice env;  /* "NAME=value\0NAME=value\0..." */
 	size_t n_env;
-	struct slice body;       /* standard input */
-	uint32_t timeout_ms;     /* from start to the last byte of output; not 0 */
-	uint32_t uid, gid;       /* what the script runs as; UINT32_MAX: the spawner's default */
+	struct slice body;   /* standard input */
+	uint32_t timeout_ms; /* from start to the last byte of output; not 0 */
+	uint32_t uid, gid;   /* what the script runs as; UINT32_MAX: the spawner's default */
 };
 
 enum rt_run_end {
@@ -86,8 +86,8 @@ enum rt_run_end {
 	RT_RUN_SIGNALED,    /* .status is the signal */
 	RT_RUN_NOT_STARTED, /* .status is the errno of exec or its preparation */
 	RT_RUN_TIMEOUT,
-	RT_RUN_CANCELLED,   /* rt_ops.run_stop was called */
-	RT_RUN_LOST,        /* the spawner died */
+	RT_RUN_CANCELLED, /* rt_ops.run_stop was called */
+	RT_RUN_LOST,      /* the spawner died */
 };
 
 /* Called in any order and number; @ended exactly once and last. Not called from within run(). */
@@ -143,9 +143,9 @@ struct rt_ops {
 
 struct runtime {
 	const struct rt_ops *ops;
-	uint64_t now;      /* ms, monotonic; fixed while an event is handled */
-	int64_t wall;      /* ms since 1970; fixed while an event is handled */
-	uint64_t seed;     /* key of all hash tables */
+	uint64_t now;  /* ms, monotonic; fixed while an event is handled */
+	int64_t wall;  /* ms since 1970; fixed while an event is handled */
+	uint64_t seed; /* key of all hash tables */
 	struct wheel wheel;
 	struct metrics metrics;
 	const struct rt_listener *listeners;
@@ -180,8 +180,8 @@ static inline uint64_t rt_random64(struct runtime *rt)
 	return n;
 }
 
-const char *rt_transport_name(enum rt_transport t);  /* "udp" */
-const char *rt_transport_via(enum rt_transport t);   /* "UDP", for Via */
+const char *rt_transport_name(enum rt_transport t); /* "udp" */
+const char *rt_transport_via(enum rt_transport t);  /* "UDP", for Via */
 /* In any case; -EINVAL. */
 int rt_transport_parse(struct slice name, enum rt_transport *ret);
 /* The port a URI without one means: 5060, 5061, 80, 443. */

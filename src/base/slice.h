@@ -17,7 +17,9 @@ struct slice {
 
 /* A slice of a string literal; usable in constant initializers. */
 #define SLICE(lit) ((struct slice){ "" lit, sizeof(lit) - 1 })
+/* clang-format off */
 #define SLICE_INIT(lit) { "" lit, sizeof(lit) - 1 }
+/* clang-format on */
 #define SLICE_EMPTY ((struct slice){ NULL, 0 })
 /* For "%.*s": the precision is cut to INT_MAX. */
 #define SLICE_FMT(s) (int)((s).n > 0x7fffffff ? 0x7fffffff : (s).n), (s).p ? (s).p : ""
