@@ -123,9 +123,12 @@ void default_action(struct session *ss)
 		.q = 1000,
 	};
 
-	if (!ss->ctx->st ||
-	    default_local(ss->svc, ss->ctx->st, ss->ctx->req, &ss->routing, ss->identity))
+	if (!ss->ctx->st)
 		return;
+	if (default_local(ss->svc, ss->ctx->st, ss->ctx->req, &ss->routing, ss->identity)) {
+		proxy_ctx_close(ss->ctx);
+		return;
+	}
 	if (!ss->routing.n_route && proxy_is_self(&ss->svc->proxy, &ss->routing.parsed)) {
 		to_user(ss, &target);
 		return;

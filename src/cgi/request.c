@@ -178,7 +178,7 @@ static void on_cancel(void *arg, struct txn *invite, struct txn *st, struct sip_
 		return;
 	}
 	if (ss) {
-		run_forget(ss);
+		run_give_up_waiting(ss);
 		proxy_ctx_cancel(ss->ctx);
 	}
 }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "cgi/session.h"
+#include "cgi/run.h"
 
 struct service_config *service_config_ref(struct service_config *c)
 {
@@ -168,6 +168,11 @@ void service_send_failed(struct service *s, uint64_t sender, int err)
 {
 	METRIC_INC(s->rt, SEND_FAILED);
 	txn_layer_send_failed(s->txns, sender, err);
+}
+
+void service_runner_ready(struct service *s)
+{
+	lanes_next(s);
 }
 
 size_t service_busy(const struct service *s)

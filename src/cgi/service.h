@@ -62,6 +62,9 @@ void service_bad_frame(struct service *s, struct slice head, const struct rt_flo
 		       bool too_large);
 void service_send_failed(struct service *s, uint64_t sender, int err);
 
+/* The runner can start scripts again after it answered -EPIPE. */
+void service_runner_ready(struct service *s);
+
 /* Requests under way. 0: nothing is lost by stopping. */
 size_t service_busy(const struct service *s);
 /* New requests get a 503 with Retry-After from now on; what is under way goes on. */

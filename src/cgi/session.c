@@ -66,7 +66,7 @@ void session_answer(struct session *ss, unsigned status, struct slice field)
 				   .fields = &field,
 				   .n_fields = field.n ? 1 : 0 };
 
-	if (!ss->ctx->st || ss->ctx->answered)
+	if (!ss->ctx->st || ss->ctx->answered || ss->ctx->cancelled)
 		return;
 	proxy_ctx_close(ss->ctx);
 	txn_reply(ss->ctx->st, &reply);

@@ -62,6 +62,7 @@ struct session {
 	struct list waiting;         /* in lane->waiting */
 	struct wheel_timer patience; /* how long it may wait there */
 	unsigned n_branches;
+	struct slice cookie; /* the last CGI-SET-COOKIE; p NULL: none */
 };
 
 /* request.c: the callbacks of the transaction layer. */
@@ -107,7 +108,9 @@ void session_answer(struct session *ss, unsigned status, struct slice field);
 
 /* run.c: starts the session's script, or queues it; answers 503 when it can do neither. */
 void run_begin(struct session *ss);
-/* The session ends: its run is stopped, its place in the queue given up. */
+/* It does not wait for a place any more; a run under way goes on. */
+void run_give_up_waiting(struct session *ss);
+/* The session ends: nothing its run still says is heard. */
 void run_forget(struct session *ss);
 void run_lanes_free(struct service *s);
 

@@ -32,7 +32,9 @@ struct proxy_target {
 	struct slice token; /* CGI-Request-Token; p NULL: none */
 	const struct sip_edits *edits;
 	bool keep_max_forwards;
-	bool keep_record_route;     /* @edits gives it: ours is not added */
+	bool keep_record_route; /* @edits gives it: ours is not added */
+	bool changed_from;      /* by @edits: put back in responses */
+	bool changed_to;
 	const struct rt_flow *flow; /* the connection a client registered over; or NULL */
 };
 

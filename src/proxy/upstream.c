@@ -39,6 +39,32 @@ static int merge_challenges(struct sip_edits *e, struct proxy_branch *b, struct 
 	return rc;
 }
 
+/* The caller sees the From it sent, and the To it sent with the callee's tag. */
+static int put_back(struct sip_edits *e, struct arena *arena, struct proxy_branch *b,
+		    struct sip_msg *resp)
+{
+	const struct sip_msg *req = b->ctx->req;
+	const struct sip_field *from = sip_msg_field(req, SIP_H_FROM);
+	const struct sip_field *to = sip_msg_field(req, SIP_H_TO);
+	bool add_tag = resp->to_tag.n && !req->to_tag.n;
+	struct slice text;
+	int rc = 0;
+
+	if (b->target.changed_from && from && resp->first[SIP_H_FROM] != SIP_NO_FIELD) {
+		rc = arena_printf(arena, &text, "From: %.*s", SLICE_FMT(from->value));
+		if (rc == 0)
+			rc = sip_edits_replace(e, resp->first[SIP_H_FROM], text);
+	}
+	if (rc == 0 && b->target.changed_to && to && resp->first[SIP_H_TO] != SIP_NO_FIELD) {
+		rc = arena_printf(arena, &text, "To: %.*s%s%.*s", SLICE_FMT(to->value),
+				  add_tag ? ";tag=" : "",
+				  SLICE_FMT(add_tag ? resp->to_tag : SLICE_EMPTY));
+		if (rc == 0)
+			rc = sip_edits_replace(e, resp->first[SIP_H_TO], text);
+	}
+	return rc;
+}
+
 int proxy_forward_response(struct proxy_branch *b, struct sip_msg *resp, bool local)
 {
 	struct proxy_ctx *ctx = b->ctx;
@@ -56,6 +82,8 @@ int proxy_forward_response(struct proxy_branch *b, struct sip_msg *resp, bool lo
 	sip_edits_init(&edits, &arena);
 	if (!local)
 		rc = sip_edits_pop(&edits, resp, SIP_H_VIA);
+	if (rc == 0 && !local && (b->target.changed_from || b->target.changed_to))
+		rc = put_back(&edits, &arena, b, resp);
 	if (rc == 0 && (resp->status == 401 || resp->status == 407))
 		rc = merge_challenges(&edits, b, resp);
 	if (rc == 0)

@@ -1,0 +1,349 @@
+/*
+ * One run of a script: RFC 3050 5.3 to 5.6, 7.5. Makes the environment, follows the output, and
+ * decides what a run that went wrong means. What the messages do is apply.c's.
+ */
+#include "cgi/run.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+
+#define ERROR_LINE_MAX 1024 /* bytes of a line of standard error that are logged */
+#define ERROR_LINES_MAX 100 /* lines of one run that are logged */
+
+static void run_free(struct cgi_run *run)
+{
+	if (!run)
+		return;
+	cgi_output_fini(&run->output);
+	buf_fini(&run->error_line);
+	buf_fini(&run->env);
+	arena_fini(&run->arena);
+	sip_msg_unref(run->msg);
+	service_config_unref(run->config);
+	free(run);
+}
+
+/* The script failed: RFC 3050 5.6. What it did before stays done. */
+static void fail(struct cgi_run *run, unsigned status, const struct cgi_output_error *error)
+{
+	struct session *ss = run->ss;
+
+	METRIC_INC(run->svc->rt, SCRIPT_FAILED);
+	LOG(LOG_WARN, "script failed", LOG_SLICE("call-id", run->call_id),
+	    LOG_SLICE("script", run->script->name), LOG_INT("status", status),
+	    LOG_INT("line", error->line), LOG_STR("reason", error->reason),
+	    LOG_STR("clause", error->clause));
+	run->failed = true;
+	if (ss)
+		session_answer(ss, status, SLICE_EMPTY);
+}
+
+static void malformed(struct cgi_run *run, const struct cgi_output_error *error)
+{
+	struct session *ss = run->ss;
+
+	if (!run->script->fail_open || run->acted || !ss) {
+		fail(run, 500, error);
+		return;
+	}
+	METRIC_INC(run->svc->rt, SCRIPT_FAILED);
+	LOG(LOG_WARN, "script failed, default action follows", LOG_SLICE("call-id", run->call_id),
+	    LOG_SLICE("script", run->script->name), LOG_INT("line", error->line),
+	    LOG_STR("reason", error->reason), LOG_STR("clause", error->clause));
+	run->failed = run->acted = true;
+	default_action(ss);
+}
+
+/* Takes what the parser has; false: the run is not listened to any more. */
+static bool take_messages(struct cgi_run *run)
+{
+	struct cgi_output_error error = { 0 };
+	struct cgi_message m;
+	int rc = 0;
+
+	while (!run->failed && run->ss && (rc = cgi_output_next(&run->output, &m, &error)) > 0) {
+		rc = apply_message(run, &m, &error);
+		if (rc < 0)
+			break;
+	}
+	if (rc == -ENOMEM)
+		error = (struct cgi_output_error){ .reason = "out of memory", .clause = "" };
+	if (rc < 0)
+		malformed(run, &error);
+	return !run->failed && run->ss;
+}
+
+static void on_output(void *arg, struct slice bytes)
+{
+	struct cgi_run *run = arg;
+
+	if (run->failed || !run->ss)
+		return;
+	if (cgi_output_put(&run->output, bytes) < 0)
+		fail(run, 500, &(struct cgi_output_error){ 0, "out of memory", "" });
+	else if (take_messages(run) && run->ss)
+		proxy_ctx_start(run->ss->ctx, true);
+	if (run->failed)
+		run->svc->rt->ops->run_stop(run->svc->rt, run->rt_run);
+}
+
+static void log_error_line(struct cgi_run *run)
+{
+	if (run->error_line.len && run->error_lines++ < ERROR_LINES_MAX)
+		LOG(LOG_WARN, "script stderr", LOG_SLICE("call-id", run->call_id),
+		    LOG_SLICE("script", run->script->name),
+		    LOG_SLICE("text", buf_view(&run->error_line)));
+	buf_reset(&run->error_line);
+}
+
+static void on_error_output(void *arg, struct slice bytes)
+{
+	struct cgi_run *run = arg;
+	struct slice line;
+	bool ends;
+
+	while (bytes.n) {
+		ends = slice_find(bytes, '\n') >= 0;
+		slice_split(&bytes, '\n', &line);
+		if (run->error_line.len < ERROR_LINE_MAX)
+			buf_slice(&run->error_line,
+				  slice_head(line, ERROR_LINE_MAX - run->error_line.len));
+		if (ends)
+			log_error_line(run);
+	}
+}
+
+/* Whatever the run did: nothing is left hanging the best response goes up, else 500. */
+static void settle(struct cgi_run *run)
+{
+	struct session *ss = run->ss;
+
+	if (!ss)
+		return;
+	ss->run = NULL;
+	run->ss = NULL;
+	if (run->failed || ss->ctx->answered || ss->ctx->cancelled)
+		return;
+	if (!run->acted)
+		default_action(ss);
+	else
+		proxy_ctx_start(ss->ctx, false);
+	if (!proxy_ctx_pending(ss->ctx))
+		proxy_ctx_settle(ss->ctx);
+}
+
+static void ended_well(struct cgi_run *run, bool clean)
+{
+	struct cgi_output_error error = { 0 };
+	struct cgi_message m;
+	int rc;
+
+	rc = cgi_output_end(&run->output, &m, &error);
+	if (rc == 2 && !clean)
+		rc = -EBADMSG;
+	if (rc > 0)
+		rc = apply_message(run, &m, &error);
+	if (rc == -ENOMEM)
+		error = (struct cgi_output_error){ 0, "out of memory", "" };
+	if (rc < 0)
+		malformed(run, &error);
+}
+
+static void conclude(struct cgi_run *run, enum rt_run_end how, int status)
+{
+	char text[96];
+	struct cgi_output_error error = { .reason = text, .clause = "" };
+
+	switch (how) {
+	case RT_RUN_TIMEOUT:
+		error.reason = "no end within its time";
+		fail(run, 504, &error);
+		return;
+	case RT_RUN_NOT_STARTED:
+		snprintf(text, sizeof(text), "not started: %s", strerrordesc_np(status));
+		fail(run, 500, &error);
+		return;
+	case RT_RUN_LOST:
+		error.reason = "the spawner died";
+		fail(run, 500, &error);
+		return;
+	case RT_RUN_CANCELLED:
+		run->failed = true;
+		return;
+	case RT_RUN_EXITED:
+	case RT_RUN_SIGNALED:
+		break;
+	}
+	ended_well(run, how == RT_RUN_EXITED && status == 0);
+	if (run->failed || !run->ss || (how == RT_RUN_EXITED && status == 0))
+		return;
+	snprintf(text, sizeof(text), how == RT_RUN_EXITED ? "exit status %d" : "signal %d", status);
+	if (!run->acted)
+		fail(run, 500, &error);
+	else
+		LOG(LOG_WARN, "script ended badly after it acted",
+		    LOG_SLICE("call-id", run->call_id), LOG_SLICE("script", run->script->name),
+		    LOG_STR("reason", text));
+}
+
+static void on_ended(void *arg, enum rt_run_end how, int status)
+{
+	struct cgi_run *run = arg;
+	struct cgi_lane *lane = run->lane;
+	struct service *s = run->svc;
+
+	log_error_line(run);
+	if (!run->failed && run->ss)
+		conclude(run, how, status);
+	settle(run);
+	lane->running--;
+	run_free(run);
+	lanes_next(s);
+}
+
+static const struct rt_run_events events = {
+	.output = on_output,
+	.error_output = on_error_output,
+	.ended = on_ended,
+};
+
+static struct slice registrations(struct cgi_run *run)
+{
+	struct session *ss = run->ss;
+	struct location_set *set;
+	AUTO_BUF text = BUF_INIT;
+	struct slice ret = SLICE_EMPTY;
+
+	if (!proxy_is_self(&ss->svc->proxy, &ss->routing.parsed) || !ss->routing.parsed.user.p ||
+	    lookup_bindings(ss->svc, &ss->routing.parsed, &set) != LOOKUP_FOUND ||
+	    lookup_contacts(set, ss->svc->rt->wall, &text) < 0)
+		return ret;
+	return arena_dup(&run->arena, buf_view(&text), &ret) < 0 ? SLICE_EMPTY : ret;
+}
+
+static int make_environment(struct cgi_run *run, struct rt_job *job)
+{
+	struct session *ss = run->ss;
+	const struct sip_msg *req = ss->ctx->req;
+	const struct rt_listener *l = &ss->svc->rt->listeners[req->flow.listener];
+	struct cgi_metavar_input in = {
+		.event = CGI_REQUEST_EVENT,
+		.msg = req,
+		.flow = &req->flow,
+		.server_port = net_addr_port(&l->addr),
+		.server_name = ss->config->server_name,
+		.registrations = registrations(run),
+		.script_path = run->script->path,
+		.script_name = run->script->name,
+		.pass_authorization = run->script->pass_authorization,
+		.extra = run->script->env,
+	};
+	struct cgi_metavars vars;
+	int rc;
+
+	if (proxy_is_self(&ss->svc->proxy, &ss->routing.parsed))
+		in.server_name = ss->routing.parsed.host;
+	if (ss->identity) {
+		in.auth_type = SLICE("Digest");
+		in.remote_user = ss->user;
+	}
+	rc = arena_printf(&run->arena, &in.transaction, "%016llx",
+			  (unsigned long long)txn_id(ss->ctx->st));
+	if (rc == 0)
+		rc = cgi_metavars_build(&in, &run->arena, &vars);
+	if (rc == 0)
+		rc = cgi_metavars_env(&vars, &run->env, &job->n_env);
+	job->env = buf_view(&run->env);
+	return rc;
+}
+
+static struct cgi_run *run_new(struct session *ss, struct cgi_lane *lane)
+{
+	struct cgi_run *run = calloc(1, sizeof(*run));
+
+	if (!run)
+		return NULL;
+	run->ss = ss;
+	run->svc = ss->svc;
+	run->lane = lane;
+	run->config = service_config_ref(ss->config);
+	run->script = ss->script;
+	run->msg = sip_msg_ref(ss->ctx->req);
+	run->call_id = run->msg->call_id;
+	arena_init(&run->arena, 4096);
+	cgi_output_init(&run->output,
+			&(struct cgi_output_limits){ .bytes = run->script->max_output,
+						     .actions = run->script->max_actions,
+						     .http_compat = run->script->http_compat });
+	return run;
+}
+
+bool run_start(struct session *ss)
+{
+	struct service *s = ss->svc;
+	struct cgi_lane *lane = lane_of(s, ss->script);
+	struct rt_job job = { .path = ss->script->path,
+			      .dir = ss->script->dir,
+			      .body = ss->ctx->req->body,
+			      .timeout_ms = ss->script->timeout_ms,
+			      .uid = ss->script->uid,
+			      .gid = ss->script->gid };
+	struct cgi_run *run;
+	int rc;
+
+	if (lane && lane->running >= ss->script->concurrency)
+		return false;
+	run = lane ? run_new(ss, lane) : NULL;
+	rc = run ? make_environment(run, &job) : -ENOMEM;
+	if (rc == 0)
+		rc = s->rt->ops->run(s->rt, &job, &events, run, &run->rt_run);
+	if (rc == 0) {
+		METRIC_INC(s->rt, SCRIPT_RUNS);
+		lane->running++;
+		ss->run = run;
+		return true;
+	}
+	run_free(run);
+	if (rc == -EAGAIN || rc == -EPIPE)
+		return false;
+	LOG(LOG_WARN, "script not run", LOG_SLICE("call-id", ss->ctx->req->call_id),
+	    LOG_SLICE("script", ss->script->name), LOG_INT("error", -rc));
+	METRIC_INC(s->rt, SCRIPT_FAILED);
+	session_answer(ss, rc == -E2BIG ? 513 : rc == -EBADMSG ? 400 : 500, SLICE_EMPTY);
+	return true;
+}
+
+void run_begin(struct session *ss)
+{
+	struct cgi_lane *lane = lane_of(ss->svc, ss->script);
+
+	if (!lane) {
+		session_answer(ss, 500, SLICE_EMPTY);
+		return;
+	}
+	/* Whoever came before has the first place. */
+	ss->ctx->keep = true;
+	if (lane->n_waiting || !run_start(ss))
+		lane_wait(lane, ss);
+}
+
+void run_give_up_waiting(struct session *ss)
+{
+	if (!list_linked(&ss->waiting))
+		return;
+	list_del(&ss->waiting);
+	ss->lane->n_waiting--;
+	rt_timer_stop(ss->svc->rt, &ss->patience);
+}
+
+/* The script is left to end in its own time: it may have work of its own to finish. */
+void run_forget(struct session *ss)
+{
+	run_give_up_waiting(ss);
+	if (ss->run)
+		ss->run->ss = NULL;
+	ss->run = NULL;
+}
