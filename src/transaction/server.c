@@ -98,7 +98,9 @@ static struct txn *answer_cancel(struct txn_layer *l, struct txn *cancelled, str
 		st->has_tag = true;
 	}
 	(void)txn_step(st, EV_START, cancel);
-	(void)txn_reply(st, &reply); /* without memory the next CANCEL is answered */
+	/* Without memory for it, the CANCEL that comes next starts anew. */
+	if (txn_reply(st, &reply) < 0)
+		txn_abandon(st);
 	return st;
 }
 

@@ -11,6 +11,7 @@
 #include "harness.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "transaction/layer.h"
 
