@@ -194,7 +194,6 @@ int runtime_uv_new(uv_loop_t *loop, struct runtime_uv **ret)
 	u->prepare.data = u->timer.data = u;
 	u->handles = 2;
 	(void)uv_prepare_start(&u->prepare, on_prepare);
-	uv_unref((uv_handle_t *)&u->prepare);
 	*ret = u;
 	return 0;
 }

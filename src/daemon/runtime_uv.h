@@ -25,8 +25,7 @@ typedef void runtime_uv_run_stop_fn(void *arg, struct rt_run *run);
 typedef void runtime_uv_commit_fn(void *arg, struct rt_commit *c);
 
 /*
- * Starts with no timer set and the time of now. Its handles do not keep the loop alive, but a set
- * timer does. -ENOMEM.
+ * Starts with no timer set and the time of now. Keeps the loop alive until it is freed. -ENOMEM.
  */
 int runtime_uv_new(uv_loop_t *loop, struct runtime_uv **ret);
 /* Its memory goes when the loop has run the closing callbacks. Timers still set never fire. */

@@ -240,24 +240,26 @@ static void tell(struct name *n)
 	n->telling = false;
 }
 
+static uint64_t how_long_wrong(const struct resolver *r, int err)
+{
+	if (err == -ENOMEM)
+		return 0;
+	return err == -ENOENT ? r->config.missing_ms : r->config.failure_ms;
+}
+
 static void resolved(void *arg, int status, int timeouts, struct ares_addrinfo *info)
 {
 	struct name *n = arg;
 	struct resolver *r = n->r;
-	uint64_t ttl;
 
 	(void)timeouts;
 	n->pending = false;
 	r->n_pending--;
 	if (!r->freed) {
 		n->err = cares_error(status);
-		if (n->err == 0)
-			ttl = take_addresses(n, info);
+		n->expires = r->rt->now + (n->err ? 0 : take_addresses(n, info));
 		if (n->err)
-			ttl = n->err == -ENOENT   ? r->config.missing_ms
-			      : n->err == -ENOMEM ? 0
-						  : r->config.failure_ms;
-		n->expires = r->rt->now + ttl;
+			n->expires = r->rt->now + how_long_wrong(r, n->err);
 		tell(n);
 	}
 	if (info)
