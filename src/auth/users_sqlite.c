@@ -4,8 +4,10 @@
  * triggers so that changes made by hand count too, says whether it was the users.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "auth/users_sqlite.h"
 #include "base/cleanup.h"
@@ -140,6 +142,16 @@ static int set_up(struct users_sqlite *s)
 	return err;
 }
 
+/* SQLite would create it readable for everybody, and there are secrets in it. What goes wrong here
+ * SQLite will say better. Its other files get the mode and, made by root, the owner of this one. */
+static void create_private(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd >= 0)
+		(void)close(fd);
+}
+
 int users_sqlite_open(const char *path, struct users_sqlite **ret, char **reterr_text)
 {
 	struct users_sqlite *s = calloc(1, sizeof(*s));
@@ -147,6 +159,7 @@ int users_sqlite_open(const char *path, struct users_sqlite **ret, char **reterr
 
 	if (!s)
 		return -ENOMEM;
+	create_private(path);
 	err = sqlite_errno(sqlite3_open_v2(
 		path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
 		NULL));

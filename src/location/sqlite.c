@@ -6,8 +6,10 @@
  * at most, and so a row can never be left over from an older set.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "location/sqlite.h"
@@ -133,6 +135,16 @@ static int set_up(struct location_sqlite *s)
 	return err ? err : prepare(s);
 }
 
+/* SQLite would create it readable for everybody, and there are secrets in it. What goes wrong here
+ * SQLite will say better. Its other files get the mode and, made by root, the owner of this one. */
+static void create_private(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd >= 0)
+		(void)close(fd);
+}
+
 int location_sqlite_open(const char *path, struct location_sqlite **ret, char **reterr_text)
 {
 	struct location_sqlite *s = calloc(1, sizeof(*s));
@@ -140,6 +152,7 @@ int location_sqlite_open(const char *path, struct location_sqlite **ret, char **
 
 	if (!s)
 		return -ENOMEM;
+	create_private(path);
 	/* One thread at a time, but not always the same one: SQLite needs no mutex of its own. */
 	err = sqlite_errno(sqlite3_open_v2(
 		path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
