@@ -106,7 +106,8 @@ static void on_request(void *arg, struct txn *st, struct sip_msg *req)
 	struct service *s = arg;
 	struct arena arena;
 
-	if (s->draining) {
+	/* What belongs to a dialog under way may end it properly. */
+	if (s->draining && !req->to_tag.n) {
 		policy_refuse(s, st, req, 503, SLICE("Retry-After: 30"), "draining");
 		return;
 	}

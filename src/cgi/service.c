@@ -177,7 +177,14 @@ void service_runner_ready(struct service *s)
 
 size_t service_busy(const struct service *s)
 {
-	return s->n_sessions + registrar_pending(s->registrar);
+	size_t n = registrar_pending(s->registrar);
+
+	LIST_EACH(&s->sessions, it) {
+		const struct session *ss = LIST_ENTRY(it, struct session, link);
+
+		n += !ss->ctx->answered || proxy_ctx_pending(ss->ctx);
+	}
+	return n;
 }
 
 void service_drain(struct service *s)

@@ -65,7 +65,7 @@ void service_send_failed(struct service *s, uint64_t sender, int err);
 /* The runner can start scripts again after it answered -EPIPE. */
 void service_runner_ready(struct service *s);
 
-/* Requests under way. 0: nothing is lost by stopping. */
+/* Requests that have no final answer yet. 0: nothing is lost by stopping. Not O(1). */
 size_t service_busy(const struct service *s);
 /* New requests get a 503 with Retry-After from now on; what is under way goes on. */
 void service_drain(struct service *s);
