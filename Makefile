@@ -1,0 +1,61 @@
+# Short names for what meson, pytest and the scripts do. Each target first installs the Debian
+# packages it misses (tools/deps).
+#
+#   make run            the demo server in the foreground
+#   make demo           the same, with calls, by itself
+#   make test           unit, corpus and tool tests, black-box tests, 300 simulator seeds
+#   make sim SEEDS=1000 the simulator only
+#   make bench          CPU time per call and registration
+#   make format         clang-format on everything
+#   make install        to /usr/local; DESTDIR and PREFIX as usual
+
+BUILD ?= build
+PREFIX ?= /usr/local
+SEEDS ?= 300
+# Debian's, which has Debian's pytest.
+PYTHON ?= /usr/bin/python3
+export SIPCGID ?= $(abspath $(BUILD))/src/daemon/sipcgid
+export SIPCGI ?= $(abspath $(BUILD))/src/tool/sipcgi
+
+.PHONY: build run demo test unit blackbox sim bench format install clean
+
+build: $(BUILD)/build.ninja
+	@ninja -C $(BUILD)
+
+$(BUILD)/build.ninja:
+	@tools/deps build
+	meson setup --prefix=$(PREFIX) $(BUILD)
+
+run: build
+	@tools/run-demo
+
+demo: build
+	@tools/deps test
+	@tools/run-demo --calls
+
+test: unit blackbox sim
+
+unit: build
+	@tools/deps test
+	meson test -C $(BUILD) --timeout-multiplier 4 --print-errorlogs
+
+blackbox: build
+	@tools/deps test
+	$(PYTHON) -m pytest -q tests/blackbox
+
+sim: build
+	$(BUILD)/tests/sim/sim --seeds $(SEEDS)
+
+bench: build
+	@tools/deps bench
+	bench/run
+
+format:
+	@tools/deps ci
+	git ls-files -z '*.c' '*.h' | xargs -0 clang-format -i
+
+install: build
+	meson install -C $(BUILD) --no-rebuild
+
+clean:
+	rm -rf $(BUILD)
