@@ -3,7 +3,7 @@
  * ended, its error output ended and the script was reaped, in any order (SIPCGI.md 3).
  *
  *   accepted --sent--> running --report exited--> (pipes still open: grace) --> ended
- *                         |---- timeout, stop: pipes closed, TERM, KILL ----------^
+ *                         |---- timeout, stop: output dropped, TERM, KILL --------^
  *                         |---- could not be executed, spawner lost --------------^
  */
 #include <errno.h>
@@ -170,7 +170,14 @@ static void stop(struct exec_run *run, enum rt_run_end how)
 	run->stop = true;
 	run->how = how;
 	run->status = 0;
-	pipes_close(run);
+	/*
+	 * Nobody reads any more, but the pipes stay: a script that says a word while it cleans up
+	 * shall not die of SIGPIPE, and one that floods us blocks.
+	 */
+	pipe_close(run, EXEC_IN);
+	for (int i = EXEC_OUT; i < EXEC_PIPES; i++)
+		if (run->fd[i] != -1)
+			(void)uv_poll_stop(&run->poll[i]);
 	if (!run->sent || run->exited) {
 		exec_run_finish_later(run, how, 0);
 		return;
@@ -274,14 +281,15 @@ void exec_run_finish(struct exec_run *run, enum rt_run_end how, int status)
 	list_del(&run->link);
 	map_del(&pool->by_id, &run->by_id);
 	pool->live--;
+	run->open_handles++; /* sending, here or from the callback, may not release it yet */
 	/* A stopped run's leftovers have their grace still; the spawner ends them by itself. */
 	if (run->sent && (run->exited ? run->phase != EXEC_STOPPING : run->stop)) {
 		exec_pool_want(pool, run, EXEC_END);
+		exec_pool_send(pool);
 	} else {
 		run->want = 0;
 		list_del(&run->queued);
 	}
-	run->open_handles++; /* the callback may send what is queued, and so release us */
 	run->ev.ended(run->arg, how, status);
 	run->open_handles--;
 	exec_run_release(run);
@@ -329,13 +337,15 @@ void exec_run_report(struct exec_run *run, const struct exec_report *rep)
 	}
 	run->pid = -1;
 	run->exited = true;
-	if (!run->stop) {
-		run->how = rep->type == EXEC_EXITED ? RT_RUN_EXITED : RT_RUN_SIGNALED;
-		run->status = rep->value;
-		run->phase = EXEC_PIPE_GRACE;
-		if (run->fd[EXEC_OUT] != -1 || run->fd[EXEC_ERR] != -1)
-			rt_timer_in(pool->rt, &run->timer, pool->config.pipe_grace_ms);
+	if (run->stop) {
+		exec_run_finish(run, run->how, run->status);
+		return;
 	}
+	run->how = rep->type == EXEC_EXITED ? RT_RUN_EXITED : RT_RUN_SIGNALED;
+	run->status = rep->value;
+	run->phase = EXEC_PIPE_GRACE;
+	if (run->fd[EXEC_OUT] != -1 || run->fd[EXEC_ERR] != -1)
+		rt_timer_in(pool->rt, &run->timer, pool->config.pipe_grace_ms);
 	run_check(run);
 }
 

@@ -27,6 +27,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -390,6 +391,10 @@ static void signals_init(void)
 
 	for (int sig = 1; sig < NSIG; sig++)
 		(void)sigaction(sig, &sa, NULL);
+	/* The C library keeps two for itself and refuses; who started the daemon may have had
+	 * them ignored all the same. All zero is the default action. */
+	for (int sig = 32; sig <= 33; sig++)
+		(void)syscall(SYS_rt_sigaction, sig, &(const uint64_t[8]){ 0 }, NULL, 8);
 	sa.sa_handler = on_ignored;
 	sa.sa_flags = SA_RESTART;
 	(void)sigaction(SIGHUP, &sa, NULL);
@@ -510,7 +515,8 @@ int exec_spawner_main(void)
 	(void)setrlimit(RLIMIT_CORE, &no_core);
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	(void)prctl(PR_SET_NAME, "sipcgid-spawn");
-	(void)chdir("/");
+	if (chdir("/") == -1)
+		return 1;
 
 	/* Standard error stays: it is where a crash report of this process itself would go. */
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);

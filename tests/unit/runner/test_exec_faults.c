@@ -1,0 +1,490 @@
+/* Scripts that do not behave, and a spawner that dies. Nothing may be left of them. */
+#include "world.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct rt_job job_of(struct world *w, const char *name, const char *text)
+{
+	struct rt_job job = world_job(w, world_script(w, name, text));
+
+	job.env = SLICE("PATH=/bin:/usr/bin\0");
+	job.n_env = 1;
+	return job;
+}
+
+static void a_script_may_close_its_output_and_live_on(void **state)
+{
+	struct world *w = world_new();
+	const struct rt_job job = job_of(w, "s",
+					 "#!/bin/sh\necho hi\nexec >&- 2>&-\n"
+					 "mkfifo fifo\nread x < fifo\nexit 7\n");
+	struct seen s = { 0 };
+	int fd = -1;
+
+	(void)state;
+	assert_int_equal(world_start(w, &job, &s), 0);
+	WORLD_UNTIL(w, (fd = open(world_path(w, "fifo"), O_WRONLY | O_NONBLOCK)) != -1);
+	assert_int_equal(s.ended, 0);
+	assert_true(slice_eq(buf_view(&s.out), SLICE("hi\n")));
+	assert_int_equal(close(fd), 0);
+	WORLD_UNTIL(w, s.ended);
+	assert_int_equal(s.how, RT_RUN_EXITED);
+	assert_int_equal(s.status, 7);
+	seen_free(&s);
+	world_end(w);
+}
+
+static void a_child_that_keeps_the_pipes_is_ended_after_the_grace(void **state)
+{
+	struct world *w = world_new();
+	const struct rt_job job =
+		job_of(w, "s", "#!/bin/sh\nsleep 1000 &\necho $! > pid\necho done\nexit 3\n");
+	struct seen s = { 0 };
+	const uint64_t began = uv_hrtime();
+	long pid;
+
+	(void)state;
+	assert_int_equal(world_start(w, &job, &s), 0);
+	WORLD_UNTIL(w, s.ended);
+	assert_true(uv_hrtime() - began >= 90 * UINT64_C(1000000));
+	assert_int_equal(s.how, RT_RUN_EXITED);
+	assert_int_equal(s.status, 3);
+	assert_true(slice_eq(buf_view(&s.out), SLICE("done\n")));
+	pid = world_number(w, "pid");
+	assert_true(pid > 0);
+	WORLD_UNTIL(w, world_gone(pid));
+	seen_free(&s);
+	world_end(w);
+}
+
+static void what_a_child_prints_within_the_grace_still_counts(void **state)
+{
+	struct world *w = world_new();
+	struct exec_config config = w->config;
+	const struct rt_job job = job_of(w, "s",
+					 "#!/bin/sh\nmkfifo fifo\n"
+					 "(read x < fifo; echo late; echo bye >&2) &\nexit 0\n");
+	struct seen s = { 0 };
+	int fd = -1;
+
+	(void)state;
+	config.pipe_grace_ms = 20000;
+	world_pool(w, &config);
+	assert_int_equal(world_start(w, &job, &s), 0);
+	WORLD_UNTIL(w, s.run && exec_run_pid(s.run) != -1);
+	WORLD_UNTIL(w, exec_run_pid(s.run) == -1); /* reaped */
+	WORLD_UNTIL(w, (fd = open(world_path(w, "fifo"), O_WRONLY | O_NONBLOCK)) != -1);
+	assert_int_equal(s.ended, 0);
+	assert_int_equal(close(fd), 0);
+	WORLD_UNTIL(w, s.ended);
+	assert_int_equal(s.how, RT_RUN_EXITED);
+	assert_true(slice_eq(buf_view(&s.out), SLICE("late\n")));
+	assert_true(slice_eq(buf_view(&s.err), SLICE("bye\n")));
+	seen_free(&s);
+	world_end(w);
+}
+
+/* Another session, no pipe of ours, and a parent that has gone: found by its tag all the same. */
+#define DAEMON                                                                                     \
+	"setsid sh -c 'echo $$ > pid; exec sleep 1000' </dev/null >/dev/null 2>&1 &\n"             \
+	"while [ ! -s pid ]; do :; done\n"
+
+static void a_daemon_that_a_script_leaves_is_ended(void **state)
+{
+	struct world *w = world_new();
+	const struct rt_job job = job_of(w, "s", "#!/bin/sh\n" DAEMON "echo done\n");
+	struct seen s = { 0 };
+	long pid;
+
+	(void)state;
+	assert_int_equal(world_start(w, &job, &s), 0);
+	WORLD_UNTIL(w, s.ended);
+	assert_int_equal(s.how, RT_RUN_EXITED);
+	pid = world_number(w, "pid");
+	assert_true(pid > 0);
+	WORLD_UNTIL(w, world_gone(pid));
+	seen_free(&s);
+	world_end(w);
+}
+
+static void a_run_that_ends_leaves_the_daemon_of_another_alone(void **state)
+{
+	struct world *w = world_new();
+	const struct rt_job keeps = job_of(w, "keeps",
+					   "#!/bin/sh\n"
+					   "(" DAEMON ")\n"
+					   "echo ready\nexec sleep 1000\n");
+	const struct rt_job quick = job_of(w, "quick", "#!/bin/sh\nsleep 1000 & exit 0\n");
+	struct seen a = { 0 }, b = { 0 };
+	long pid;
+
+	(void)state;
+	assert_int_equal(world_start(w, &keeps, &a), 0);
+	WORLD_UNTIL(w, seen_has(&a, "ready"));
+	pid = world_number(w, "pid");
+	for (int i = 0; i < 3; i++) {
+		memset(&b, 0, sizeof(b));
+		assert_int_equal(world_start(w, &quick, &b), 0);
+		WORLD_UNTIL(w, b.ended);
+	}
+	assert_false(world_gone(pid));
+	exec_run_stop(a.run);
+	WORLD_UNTIL(w, a.ended);
+	assert_int_equal(a.how, RT_RUN_CANCELLED);
+	WORLD_UNTIL(w, world_gone(pid));
+	seen_free(&a);
+	world_end(w);
+}
+
+static void a_tree_of_daemons_is_ended(void **state)
+{
+	struct world *w = world_new();
+	const struct rt_job job = job_of(
+		w, "s",
+		"#!/bin/sh\n"
+		"setsid sh -c 'setsid sh -c \"echo \\$\\$ > pid; exec sleep 1000\" & sleep 1000'"
+		" </dev/null >/dev/null 2>&1 &\n"
+		"while [ ! -s pid ]; do :; done\n");
+	struct seen s = { 0 };
+	long pid;
+
+	(void)state;
+	assert_int_equal(world_start(w, &job, &s), 0);
+	WORLD_UNTIL(w, s.ended);
+	pid = world_number(w, "pid");
+	assert_true(pid > 0);
+	WORLD_UNTIL(w, world_gone(pid));
+	seen_free(&s);
+	world_end(w);
+}
+
+static void a_stopped_script_gets_TERM_and_may_clean_up(void **state)
+{
+	struct world *w = world_new();
+	struct exec_config config = w->config;
+	const struct rt_job job = job_of(w, "s",
+					 "#!/bin/sh\ntrap 'echo cleaned > mark; exit 0' TERM\n"
+					 "echo ready\nwhile :; do sleep 0.01; done\n");
+	struct seen s = { 0 };
+
+	(void)state;
+	config.kill_grace_ms = 20000;
+	world_pool(w, &config);
+	assert_int_equal(world_start(w, &job, &s), 0);
+	WORLD_UNTIL(w, seen_has(&s, "ready"));
+	exec_run_stop(s.run);
+	exec_run_stop(s.run);
+	assert_int_equal(s.ended, 0);
+	WORLD_UNTIL(w, s.ended);
+	assert_int_equal(s.how, RT_RUN_CANCELLED);
+	assert_int_equal(access(world_path(w, "mark"), F_OK), 0);
+	seen_free(&s);
+	world_end(w);
+}
+
+static void a_script_that_ignores_TERM_is_killed_with_its_children(void **state)
+{
+	struct world *w = world_new();
+	const struct rt_job job = job_of(w, "s",
+					 "#!/bin/sh\ntrap '' TERM\nsleep 1000 &\necho $! > pid\n"
+					 "echo ready\nwait\n");
+	struct seen s = { 0 };
+	long pid, self;
+
+	(void)state;
+	assert_int_equal(world_start(w, &job, &s), 0);
+	WORLD_UNTIL(w, seen_has(&s, "ready"));
+	WORLD_UNTIL(w, exec_run_pid(s.run) != -1);
+	pid = world_number(w, "pid");
+	self = exec_run_pid(s.run);
+	exec_run_stop(s.run);
+	WORLD_UNTIL(w, s.ended);
+	assert_int_equal(s.how, RT_RUN_CANCELLED);
+	WORLD_UNTIL(w, world_gone(pid) && world_gone(self));
+	seen_free(&s);
+	world_end(w);
+}
+
+static void a_script_that_takes_too_long_is_ended(void **state)
+{
+	static const char *const texts[] = {
+		"#!/bin/sh\nexec sleep 1000\n",
+		"#!/bin/sh\nexec >&- 2>&-\nexec sleep 1000\n",
+		"#!/bin/sh\nwhile :; do echo x; done\n",
+		"#!/bin/sh\ncat >/dev/null\nexec sleep 1000\n",
+	};
+	struct world *w = world_new();
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		struct rt_job job = job_of(w, "s", texts[i]);
+		struct seen s = { .count_only = true };
+
+		job.timeout_ms = 50;
+		assert_int_equal(world_start(w, &job, &s), 0);
+		WORLD_UNTIL(w, s.ended);
+		assert_int_equal(s.how, RT_RUN_TIMEOUT);
+	}
+	world_end(w);
+}
+
+static void a_flood_is_stopped_where_we_say(void **state)
+{
+	struct world *w = world_new();
+	const struct rt_job job = job_of(w, "s", "#!/bin/sh\nexec head -c 100000000 /dev/zero\n");
+	struct seen s = { .count_only = true, .stop_at = 1 << 20 };
+
+	(void)state;
+	assert_int_equal(world_start(w, &job, &s), 0);
+	WORLD_UNTIL(w, s.ended);
+	assert_int_equal(s.how, RT_RUN_CANCELLED);
+	assert_true(s.out_bytes < (2 << 20));
+	world_end(w);
+}
+
+static void a_flood_breaks_the_last_limit_on_either_pipe(void **state)
+{
+	static const char *const texts[] = {
+		"#!/bin/sh\nexec head -c 100000000 /dev/zero\n",
+		"#!/bin/sh\nexec head -c 100000000 /dev/zero >&2\n",
+	};
+	struct world *w = world_new();
+	struct exec_config config = w->config;
+
+	(void)state;
+	config.output_max = 1 << 20;
+	world_pool(w, &config);
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		const struct rt_job job = job_of(w, "s", texts[i]);
+		struct seen s = { .count_only = true };
+
+		assert_int_equal(world_start(w, &job, &s), 0);
+		WORLD_UNTIL(w, s.ended);
+		assert_int_equal(s.how, RT_RUN_CANCELLED);
+		assert_true(s.out_bytes <= 1 << 20);
+	}
+	world_end(w);
+}
+
+static void a_flood_starves_nobody(void **state)
+{
+	struct world *w = world_new();
+	const struct rt_job flood = job_of(w, "flood", "#!/bin/sh\nexec cat /dev/zero\n");
+	const struct rt_job small = job_of(w, "small", "#!/bin/sh\necho hi\n");
+	struct exec_config config = w->config;
+	struct seen f = { .count_only = true };
+
+	(void)state;
+	config.output_max = UINT64_MAX;
+	world_pool(w, &config);
+	assert_int_equal(world_start(w, &flood, &f), 0);
+	WORLD_UNTIL(w, f.out_bytes > 0);
+	for (int i = 0; i < 10; i++) {
+		struct seen s = { 0 };
+
+		assert_int_equal(world_start(w, &small, &s), 0);
+		WORLD_UNTIL(w, s.ended);
+		assert_int_equal(s.how, RT_RUN_EXITED);
+		seen_free(&s);
+	}
+	assert_int_equal(f.ended, 0);
+	exec_run_stop(f.run);
+	WORLD_UNTIL(w, f.ended);
+	world_end(w);
+}
+
+static void a_run_can_be_stopped_before_it_was_started(void **state)
+{
+	struct world *w = world_new();
+	struct exec_config config = w->config;
+	struct rt_job job = job_of(w, "s", "#!/bin/sh\nexec sleep 1000\n");
+	static struct seen s[100];
+
+	(void)state;
+	memset(s, 0, sizeof(s));
+	config.max_runs = ARRAY_LEN(s);
+	world_pool(w, &config);
+	for (size_t i = 0; i < ARRAY_LEN(s); i++) {
+		assert_int_equal(world_start(w, &job, &s[i]), 0);
+		exec_run_stop(s[i].run);
+		assert_int_equal(s[i].ended, 0);
+	}
+	WORLD_UNTIL(w, exec_pool_live(w->pool) == 0);
+	for (size_t i = 0; i < ARRAY_LEN(s); i++) {
+		assert_int_equal(s[i].ended, 1);
+		assert_int_equal(s[i].how, RT_RUN_CANCELLED);
+	}
+	world_end(w);
+}
+
+static void a_stop_of_what_could_not_be_executed_ends_once(void **state)
+{
+	struct world *w = world_new();
+	const struct rt_job job = world_job(w, "/no/such/script");
+	struct seen s = { 0 };
+
+	(void)state;
+	assert_int_equal(world_start(w, &job, &s), 0);
+	exec_run_stop(s.run);
+	WORLD_UNTIL(w, s.ended);
+	for (int i = 0; i < 20; i++)
+		(void)uv_run(&w->loop, UV_RUN_ONCE);
+	assert_int_equal(s.ended, 1);
+	assert_int_equal(s.how, RT_RUN_CANCELLED);
+	world_end(w);
+}
+
+static void runs_end_with_the_pool(void **state)
+{
+	struct world *w = world_new();
+	const struct rt_job job = job_of(
+		w, "s", "#!/bin/sh\ntrap '' TERM HUP\n" DAEMON "echo ready\nexec sleep 1000\n");
+	struct seen s = { 0 };
+	long pid;
+
+	(void)state;
+	assert_int_equal(world_start(w, &job, &s), 0);
+	WORLD_UNTIL(w, seen_has(&s, "ready"));
+	pid = world_number(w, "pid");
+	world_pool_free(w);
+	assert_int_equal(s.ended, 1);
+	assert_int_equal(s.how, RT_RUN_CANCELLED);
+	assert_true(world_gone(pid)); /* the pool waited for it */
+	seen_free(&s);
+	world_end(w);
+}
+
+static void a_killed_spawner_is_replaced_and_its_runs_are_lost(void **state)
+{
+	struct world *w = world_new();
+	const struct rt_job job = job_of(w, "s", "#!/bin/sh\n" DAEMON "echo $$\nexec sleep 1000\n");
+	const struct rt_job quick = job_of(w, "quick", "#!/bin/sh\necho hi\n");
+	struct seen s = { 0 };
+	const long keeper = exec_pool_pid(w->pool);
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		struct seen after = { 0 };
+		long pid, daemon, spawner;
+
+		memset(&s, 0, sizeof(s));
+		(void)unlink(world_path(w, "pid"));
+		harness_expect_log(LOG_WARN, "spawner died and was replaced");
+		assert_int_equal(world_start(w, &job, &s), 0);
+		WORLD_UNTIL(w, seen_has(&s, "\n") && exec_run_pid(s.run) != -1);
+		pid = exec_run_pid(s.run);
+		daemon = world_number(w, "pid");
+		spawner = world_child_of(keeper);
+		assert_true(pid > 0 && daemon > 0 && spawner > 0);
+		assert_int_equal(kill((pid_t)spawner, SIGKILL), 0);
+		/* Accepted while nobody notices: lost or run, but never left. */
+		assert_int_equal(world_start(w, &quick, &after), 0);
+		WORLD_UNTIL(w, s.ended && after.ended);
+		assert_int_equal(s.ended, 1);
+		assert_int_equal(s.how, RT_RUN_LOST);
+		assert_true(after.how == RT_RUN_LOST || after.how == RT_RUN_EXITED);
+		assert_true(world_gone(pid));
+		assert_true(world_gone(daemon));
+		seen_free(&s);
+		seen_free(&after);
+
+		memset(&after, 0, sizeof(after));
+		assert_int_equal(world_start(w, &quick, &after), 0);
+		WORLD_UNTIL(w, after.ended);
+		assert_int_equal(after.how, RT_RUN_EXITED);
+		assert_true(slice_eq(buf_view(&after.out), SLICE("hi\n")));
+		seen_free(&after);
+	}
+	assert_int_equal(exec_pool_pid(w->pool), keeper);
+	world_end(w);
+}
+
+static void a_killed_keeper_is_replaced_too(void **state)
+{
+	struct world *w = world_new();
+	const struct rt_job job = job_of(w, "s", "#!/bin/sh\n" DAEMON "echo $$\nexec sleep 1000\n");
+	const struct rt_job quick = job_of(w, "quick", "#!/bin/sh\necho hi\n");
+	struct seen s = { 0 }, more = { 0 };
+	long pid, daemon;
+
+	(void)state;
+	harness_expect_log(LOG_WARN, "spawner is gone and is started again");
+	assert_int_equal(world_start(w, &job, &s), 0);
+	WORLD_UNTIL(w, seen_has(&s, "\n") && exec_run_pid(s.run) != -1);
+	pid = exec_run_pid(s.run);
+	daemon = world_number(w, "pid");
+	assert_int_equal(kill(exec_pool_pid(w->pool), SIGKILL), 0);
+	WORLD_UNTIL(w, s.ended);
+	assert_int_equal(s.how, RT_RUN_LOST);
+	if (!w->ready)
+		assert_int_equal(world_start(w, &quick, &more), -EPIPE);
+	WORLD_UNTIL(w, world_gone(pid) && world_gone(daemon));
+	WORLD_UNTIL(w, w->ready);
+	assert_int_equal(world_start(w, &quick, &more), 0);
+	WORLD_UNTIL(w, more.ended);
+	assert_int_equal(more.how, RT_RUN_EXITED);
+	seen_free(&s);
+	seen_free(&more);
+	world_end(w);
+}
+
+static void signals_that_a_service_manager_sends_to_all_do_not_end_the_spawner(void **state)
+{
+	static const int signals[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1 };
+	struct world *w = world_new();
+	const struct rt_job job = job_of(w, "s", "#!/bin/sh\necho hi\n");
+	const long keeper = exec_pool_pid(w->pool);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(signals); i++) {
+		struct seen s = { 0 };
+		long spawner = 0;
+
+		WORLD_UNTIL(w, (spawner = world_child_of(keeper)) != 0);
+		/* The first run tells that both have their signals set up. */
+		assert_int_equal(world_start(w, &job, &s), 0);
+		WORLD_UNTIL(w, s.ended);
+		seen_free(&s);
+		memset(&s, 0, sizeof(s));
+		assert_int_equal(kill((pid_t)keeper, signals[i]), 0);
+		assert_int_equal(kill((pid_t)spawner, signals[i]), 0);
+		assert_int_equal(world_start(w, &job, &s), 0);
+		WORLD_UNTIL(w, s.ended);
+		assert_int_equal(s.how, RT_RUN_EXITED);
+		assert_int_equal(world_child_of(keeper), spawner);
+		seen_free(&s);
+	}
+	world_end(w);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct harness_test tests[] = {
+		HARNESS_TEST(a_script_may_close_its_output_and_live_on),
+		HARNESS_TEST(a_child_that_keeps_the_pipes_is_ended_after_the_grace),
+		HARNESS_TEST(what_a_child_prints_within_the_grace_still_counts),
+		HARNESS_TEST(a_daemon_that_a_script_leaves_is_ended),
+		HARNESS_TEST(a_run_that_ends_leaves_the_daemon_of_another_alone),
+		HARNESS_TEST(a_tree_of_daemons_is_ended),
+		HARNESS_TEST(a_stopped_script_gets_TERM_and_may_clean_up),
+		HARNESS_TEST(a_script_that_ignores_TERM_is_killed_with_its_children),
+		HARNESS_TEST(a_script_that_takes_too_long_is_ended),
+		HARNESS_TEST(a_flood_is_stopped_where_we_say),
+		HARNESS_TEST(a_flood_breaks_the_last_limit_on_either_pipe),
+		HARNESS_TEST(a_flood_starves_nobody),
+		HARNESS_TEST(a_run_can_be_stopped_before_it_was_started),
+		HARNESS_TEST(a_stop_of_what_could_not_be_executed_ends_once),
+		HARNESS_TEST(runs_end_with_the_pool),
+		HARNESS_TEST(a_killed_spawner_is_replaced_and_its_runs_are_lost),
+		HARNESS_TEST(a_killed_keeper_is_replaced_too),
+		HARNESS_TEST(signals_that_a_service_manager_sends_to_all_do_not_end_the_spawner),
+	};
+
+	return world_main(argc, argv, "exec faults", tests, ARRAY_LEN(tests));
+}
