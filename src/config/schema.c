@@ -90,7 +90,6 @@ static const struct config_key script_keys[] = {
 	{ "queue-age", CK_MS, SCRIPT_AT(queue_age_ms), 5 * S, 1 * MS, 1 * HOUR },
 	{ "on-error", CK_TEXT },
 	{ "http-compat", CK_BOOL, SCRIPT_AT(http_compat), false },
-	{ "originate", CK_BOOL, SCRIPT_AT(originate), true },
 	{ "pass-authorization", CK_BOOL, SCRIPT_AT(pass_authorization), false },
 	{ "user", CK_TEXT },
 	{ "group", CK_TEXT },

@@ -70,7 +70,6 @@ struct config_script {
 	uint32_t queue_age_ms;
 	enum config_on_error on_error;
 	bool http_compat;
-	bool originate;
 	bool pass_authorization;
 	uid_t uid; /* CONFIG_NO_ID: the spawner's default */
 	gid_t gid;

@@ -443,7 +443,7 @@ static const char good[] =
 	"script \"a\" {\n"
 	"  path = \"sub/good.sh\" timeout = 5 max-output = 1KiB max-actions = 1 max-branches = 2\n"
 	"  concurrency = 3 queue = 0 queue-age = 100ms on-error = \"default-action\"\n"
-	"  http-compat = yes originate = no pass-authorization = true\n"
+	"  http-compat = yes pass-authorization = true\n"
 	"  environment { TZ = \"CET\" X = '' }\n"
 	"}\n"
 	"script b { path = \"sub/../good.sh\" }\n"
@@ -524,7 +524,6 @@ static void a_file_with_everything_is_read(void **state)
 	assert_int_equal(c->scripts[0].queue_age_ms, 100);
 	assert_int_equal(c->scripts[0].on_error, CONFIG_ON_ERROR_DEFAULT_ACTION);
 	assert_true(c->scripts[0].http_compat && c->scripts[0].pass_authorization);
-	assert_false(c->scripts[0].originate);
 	assert_int_equal(c->scripts[0].uid, 0);
 	assert_int_equal(c->scripts[0].line, 22);
 	assert_int_equal(c->scripts[1].env.n, 3);
@@ -533,7 +532,6 @@ static void a_file_with_everything_is_read(void **state)
 	assert_int_equal(c->scripts[1].max_output, 262144);
 	assert_int_equal(c->scripts[1].max_actions, 32);
 	assert_int_equal(c->scripts[1].max_branches, 64);
-	assert_true(c->scripts[1].originate);
 
 	assert_int_equal(c->n_routes, 3);
 	assert_int_equal(c->routes[0].methods.n, 2);
