@@ -68,7 +68,7 @@ static void what_a_child_prints_within_the_grace_still_counts(void **state)
 	struct world *w = world_new();
 	struct exec_config config = w->config;
 	const struct rt_job job = job_of(w, "s",
-					 "#!/bin/sh\nmkfifo fifo\n"
+					 "#!/bin/sh\nmkfifo fifo\necho $$ > pid\n"
 					 "(read x < fifo; echo late; echo bye >&2) &\nexit 0\n");
 	struct seen s = { 0 };
 	int fd = -1;
@@ -77,8 +77,8 @@ static void what_a_child_prints_within_the_grace_still_counts(void **state)
 	config.pipe_grace_ms = 20000;
 	world_pool(w, &config);
 	assert_int_equal(world_start(w, &job, &s), 0);
-	WORLD_UNTIL(w, s.run && exec_run_pid(s.run) != -1);
-	WORLD_UNTIL(w, exec_run_pid(s.run) == -1); /* reaped */
+	WORLD_UNTIL(w, world_number(w, "pid") > 0);
+	WORLD_UNTIL(w, world_gone(world_number(w, "pid"))); /* reaped */
 	WORLD_UNTIL(w, (fd = open(world_path(w, "fifo"), O_WRONLY | O_NONBLOCK)) != -1);
 	assert_int_equal(s.ended, 0);
 	assert_int_equal(close(fd), 0);
