@@ -48,7 +48,7 @@ sim: build
 
 bench: build
 	@tools/deps bench
-	bench/run
+	bench/bench
 
 format:
 	@tools/deps ci
