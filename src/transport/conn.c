@@ -12,7 +12,6 @@
  * bytes would reset the connection, and the last answer might be lost with it: RFC 1122 4.2.2.13.
  */
 #define LINGER_MS 2000
-#define PROBE_MS 250
 
 enum {
 	DO_READ = 1 << 0,     /* begin to read */
@@ -177,26 +176,32 @@ static void io_fired(struct wheel_timer *timer)
 	conn_event(c, CONN_EV_TIMEOUT, -ETIMEDOUT);
 }
 
-static void probe_fired(struct wheel_timer *timer)
-{
-	conn_probe(CONTAINER_OF(timer, struct conn, probe));
-}
-
-void conn_probe(struct conn *c)
+/* 0: the peer has taken all; -EINPROGRESS: not yet; -ECONNRESET: it is gone. */
+static int taken(const struct conn *c)
 {
 	struct tcp_info info = { 0 };
 	socklen_t len = sizeof(info);
 	uv_os_fd_t fd;
 
-	/* Nothing is read any more, so libuv does not hear of a reset. */
-	if (uv_fileno((uv_handle_t *)&c->tcp, &fd) ||
+	if (uv_fileno((const uv_handle_t *)&c->tcp, &fd) ||
 	    getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == -1 ||
 	    info.tcpi_state == TCP_CLOSE)
-		conn_event(c, CONN_EV_ERROR, -ECONNRESET);
-	else if (info.tcpi_unacked == 0)
+		return -ECONNRESET;
+	return info.tcpi_unacked == 0 ? 0 : -EINPROGRESS;
+}
+
+/* Nothing is read any more, so libuv does not hear of a reset. */
+static void probe_fired(struct wheel_timer *timer)
+{
+	struct conn *c = CONTAINER_OF(timer, struct conn, probe);
+	int rc = taken(c);
+
+	if (rc == 0)
 		c->n_late = 0;
+	else if (rc == -EINPROGRESS)
+		rt_timer_in(c->t->rt, &c->probe, CONN_PROBE_MS);
 	else
-		rt_timer_in(c->t->rt, &c->probe, PROBE_MS);
+		conn_event(c, CONN_EV_ERROR, rc);
 }
 
 /* Beginning and end. */
@@ -279,6 +284,8 @@ void conn_close(struct conn *c, int err)
 	source_drop(t, TAKE_PTR(c->source));
 	t->n_conns--;
 	t->crowded = false;
+	if (c->n_late > 0 && taken(c) == 0)
+		c->n_late = 0;
 	conn_drop_output(c, err);
 	uv_close((uv_handle_t *)&c->tcp, closed);
 }

@@ -11,6 +11,7 @@
 
 #define STREAM_READ_MAX 65536
 #define CONN_LATE_MAX 16
+#define CONN_PROBE_MS 250
 
 struct udp;
 struct udp_batch;
@@ -174,7 +175,5 @@ int conn_queue(struct conn *c, struct packet *p, uint64_t sender);
 void conn_flush(struct conn *c);
 int conn_read_start(struct conn *c);
 void conn_drop_output(struct conn *c, int err);
-/* CONN_HALF: looks whether the kernel still knows the peer. */
-void conn_probe(struct conn *c);
 
 #endif

@@ -13,7 +13,6 @@
 #define WRITE_EAGER 65536
 /* Reads that complete a message: what it wants, within reason. */
 #define READ_MORE 16384
-#define PROBE_MS 250
 /* Keep-alives answered at a time; more are a flood. */
 #define PONGS_MAX 16
 #define RING_MIN 8u
@@ -97,7 +96,7 @@ static void watch_late(struct conn *c, uint64_t sender)
 		return;
 	c->late[c->n_late++] = sender;
 	if (!wheel_is_set(&c->probe))
-		rt_timer_in(c->t->rt, &c->probe, PROBE_MS);
+		rt_timer_in(c->t->rt, &c->probe, CONN_PROBE_MS);
 }
 
 static void written(struct conn *c, size_t n)
