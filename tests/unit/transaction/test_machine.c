@@ -182,8 +182,7 @@ static struct txn *bring_to(struct bench *b, enum txn_machine m, enum txn_state 
 		if (txn_is_server(t))
 			CALL_VOID(b, txn_abandon(t));
 		else
-			CALL_VOID(b,
-				  (void)txn_step(t, m == TXN_ICT ? EV_TIMER_B : EV_TIMER_F, NULL));
+			(void)txn_step(t, m == TXN_ICT ? EV_TIMER_B : EV_TIMER_F, NULL);
 		break;
 	default:
 		break;
