@@ -1,0 +1,55 @@
+"""Fixtures: a daemon of one's own, peers that are closed, a dump script."""
+import pytest
+
+from daemon import Daemon, Dump
+from sip import Peer
+
+
+@pytest.fixture
+def start(tmp_path):
+    """start(config, ...) gives a running Daemon; all of them are stopped, and must end well."""
+    daemons = []
+
+    def make(config="", **kw):
+        d = Daemon(tmp_path / f"d{len(daemons)}", config, **kw)
+        daemons.append(d)
+        return d
+
+    tmp_path.chmod(0o755)
+    yield make
+    for d in daemons:
+        d.stop()
+
+
+@pytest.fixture
+def peer():
+    """peer(daemon, transport="udp", ipv6=False) gives a Peer that talks to it."""
+    peers = []
+
+    def make(daemon, transport="udp", ipv6=False):
+        p = Peer(daemon.addr(transport, ipv6) if daemon else None, transport,
+                 "::1" if ipv6 else "127.0.0.1")
+        peers.append(p)
+        return p
+
+    yield make
+    for p in peers:
+        p.close()
+
+
+@pytest.fixture
+def dumped(tmp_path):
+    """dumped(rule, options, config) gives a daemon whose INVITEs run the dump script."""
+
+    def make(rule='methods = { "INVITE" }', options="", config="", **kw):
+        d = Daemon(tmp_path / "dumped", start=False, **kw)
+        dump = Dump(d, options=options)
+        d.configure(config + dump.config + dump.route(rule))
+        d.start()
+        made.append(d)
+        return d, dump
+
+    made = []
+    yield make
+    for d in made:
+        d.stop()
