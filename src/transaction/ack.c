@@ -2,8 +2,6 @@
  * Builds the ACK for a non-2xx final response from the INVITE that was sent and the response:
  * RFC 3261 17.1.1.3. Its To is the response's, all else is as in a CANCEL. No body.
  */
-#include <errno.h>
-
 #include "transaction/layer.h"
 
 int txn_ack_build(struct packet *invite, const struct sip_msg *resp, struct packet **ret)
@@ -11,7 +9,6 @@ int txn_ack_build(struct packet *invite, const struct sip_msg *resp, struct pack
 	AUTO_MSG *msg = NULL;
 	AUTO_BUF out = BUF_INIT;
 	struct sip_error error;
-	struct packet *p;
 	int rc;
 
 	rc = sip_msg_parse(invite, &msg, &error);
@@ -19,12 +16,5 @@ int txn_ack_build(struct packet *invite, const struct sip_msg *resp, struct pack
 		return rc;
 	txn_hop_begin(&out, msg, SLICE("ACK"));
 	txn_hop_field(&out, resp, SIP_H_TO);
-	txn_hop_end(&out, msg, SLICE("ACK"));
-	if (out.err)
-		return out.err;
-	p = packet_from(buf_view(&out));
-	if (!p)
-		return -ENOMEM;
-	*ret = p;
-	return 0;
+	return txn_hop_end(&out, msg, SLICE("ACK"), ret);
 }

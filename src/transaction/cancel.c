@@ -29,14 +29,24 @@ void txn_hop_begin(struct buf *out, const struct sip_msg *invite, struct slice m
 	txn_hop_field(out, invite, SIP_H_FROM);
 }
 
-void txn_hop_end(struct buf *out, const struct sip_msg *invite, struct slice method)
+int txn_hop_end(struct buf *out, const struct sip_msg *invite, struct slice method,
+		struct packet **ret)
 {
+	struct packet *p;
+
 	txn_hop_field(out, invite, SIP_H_CALL_ID);
 	buf_str(out, "CSeq: ");
 	buf_u64(out, invite->cseq.number);
 	buf_char(out, ' ');
 	buf_slice(out, method);
 	buf_str(out, "\r\nContent-Length: 0\r\n\r\n");
+	if (out->err)
+		return out->err;
+	p = packet_from(buf_view(out));
+	if (!p)
+		return -ENOMEM;
+	*ret = p;
+	return 0;
 }
 
 int txn_cancel_build(struct packet *invite, const struct slice *fields, size_t n_fields,
@@ -45,7 +55,6 @@ int txn_cancel_build(struct packet *invite, const struct slice *fields, size_t n
 	AUTO_MSG *msg = NULL;
 	AUTO_BUF out = BUF_INIT;
 	struct sip_error error;
-	struct packet *p;
 	int rc;
 
 	rc = sip_msg_parse(invite, &msg, &error);
@@ -57,12 +66,5 @@ int txn_cancel_build(struct packet *invite, const struct slice *fields, size_t n
 		buf_slice(&out, fields[i]);
 		buf_str(&out, "\r\n");
 	}
-	txn_hop_end(&out, msg, SLICE("CANCEL"));
-	if (out.err)
-		return out.err;
-	p = packet_from(buf_view(&out));
-	if (!p)
-		return -ENOMEM;
-	*ret = p;
-	return 0;
+	return txn_hop_end(&out, msg, SLICE("CANCEL"), ret);
 }

@@ -158,8 +158,9 @@ int txn_cancel_build(struct packet *invite, const struct slice *fields, size_t n
 int txn_ack_build(struct packet *invite, const struct sip_msg *resp, struct packet **ret);
 /* What both begin with: request line, top Via, Max-Forwards, Route. */
 void txn_hop_begin(struct buf *out, const struct sip_msg *invite, struct slice method);
-/* ... and end with: Call-ID, CSeq and the blank line. */
-void txn_hop_end(struct buf *out, const struct sip_msg *invite, struct slice method);
+/* ... and end with: Call-ID, CSeq and the blank line. Makes the packet. */
+int txn_hop_end(struct buf *out, const struct sip_msg *invite, struct slice method,
+		struct packet **ret);
 void txn_hop_field(struct buf *out, const struct sip_msg *m, enum sip_header id);
 
 #endif
