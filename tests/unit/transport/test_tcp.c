@@ -89,7 +89,7 @@ static void every_prefix_of_a_message_waits_for_the_rest(void **state)
 		fd = client_tcp(&s, &here);
 		client_send(fd, PING BODY, strlen(PING) + n);
 		STAGE_UNTIL(&s, s.n_got == 1);
-		client_send(fd, BODY + n, strlen(BODY) - n);
+		client_send(fd, &BODY[n], strlen(BODY) - n);
 		STAGE_UNTIL(&s, s.n_got == 2);
 		assert_true(slice_eq(packet_view(s.got[1].p), SLICE(BODY)));
 		stage_down(&s);
