@@ -77,28 +77,31 @@ enum cgi_output_state { CGI_OUT_BETWEEN, CGI_OUT_HEAD, CGI_OUT_BODY, CGI_OUT_BOD
 
 struct cgi_output_field;
 
-/* One run's output. */
+/* One run's output. Private to output.c. */
 struct cgi_output {
 	struct cgi_output_limits limits;
 	struct buf in;
-	size_t start;   /* of the current message, in `in`; what is before it is done with */
-	size_t scanned; /* of it, no newline in what follows `pos` up to here */
-	size_t pos;     /* of it, the next line or body byte */
-	size_t total;   /* bytes seen */
-	bool over;      /* there was more than the limit */
+	size_t start;   /* of the current message in `in`: what is before it is done with */
+	size_t pos;     /* from start: the next line, or the body */
+	size_t scanned; /* from start: no newline between pos and here */
+	size_t total;   /* bytes taken */
+	bool over;      /* there were more than the limit */
 	bool delivered; /* the current message was given out: the next call drops it */
 	enum cgi_output_state state;
-	unsigned line; /* number of the line at `pos` */
+	unsigned line; /* number of the line at pos */
 	unsigned actions;
-	size_t body_len;
-	struct cgi_message msg; /* the current one; slices are filled in at delivery */
+	struct cgi_output_error error; /* sticky; reason NULL: none */
+
+	/* The current message; places count from start. */
+	unsigned action_line;
+	size_t action_len; /* of its action line, which is at start */
+	bool implied;      /* it has none: http_compat */
+	bool has_type, has_length, has_token;
+	size_t body_len; /* what Content-Length says */
 	struct cgi_output_field *fields;
 	size_t n_fields, cap_fields;
-	struct cgi_header *headers;
+	struct cgi_header *headers; /* as given out */
 	size_t cap_headers;
-	size_t action_len;
-	bool has_type, has_length;
-	struct cgi_output_error error; /* sticky; reason NULL: none */
 };
 
 void cgi_output_init(struct cgi_output *o, const struct cgi_output_limits *limits);
