@@ -49,8 +49,9 @@ struct txn {
 	uint64_t born;
 	struct rt_flow to;
 	uint32_t t1, t2, t4;
-	uint32_t interval; /* of A, E or G: the one under way */
-	int send_error;    /* what the last send said at once, 0: nothing */
+	uint32_t interval;    /* of A, E or G: the one under way */
+	int send_error;       /* what the last send said at once, 0: nothing */
+	uint32_t error_round; /* layer.round when EV_ERROR was last told */
 	uint16_t status;
 	uint8_t machine, state, method;  /* enum txn_machine, txn_state, sip_method */
 	uint8_t retry_event, life_event; /* what the timers mean: enum txn_event */
@@ -84,6 +85,7 @@ struct txn_layer {
 	struct wheel_timer kick;
 	unsigned depth;   /* events under way, one inside the other */
 	unsigned sending; /* > 0: inside rt_ops.send */
+	uint32_t round;   /* of working off @pending */
 	struct buf scratch;
 	struct list waiting; /* stateless answers that wait for a name */
 	size_t n_waiting;

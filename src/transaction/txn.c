@@ -30,6 +30,7 @@ static void settle(struct txn *t)
 		finish(t);
 	} else if (t->error) {
 		t->error = false;
+		t->error_round = t->layer->round;
 		(void)txn_step(t, EV_ERROR, NULL); /* a state that does not care ignores it */
 	}
 }
@@ -39,11 +40,37 @@ void txn_enter(struct txn_layer *l)
 	l->depth++;
 }
 
+static void kick_later(struct txn_layer *l)
+{
+	if (!wheel_is_set(&l->kick))
+		rt_timer_in(l->rt, &l->kick, 0);
+}
+
+/* The end of the outermost event: everything that is pending is told. */
+static void settle_all(struct txn_layer *l)
+{
+	struct list again;
+
+	list_init(&again);
+	l->round++;
+	for (struct list *n; (n = list_pop(&l->pending));) {
+		struct txn *t = LIST_ENTRY(n, struct txn, pending);
+
+		/* A user that sends anew when told that sending failed must not stop the loop. */
+		if (t->state != TXN_TERMINATED && t->error_round == l->round)
+			list_push_back(&again, &t->pending);
+		else
+			settle(t);
+	}
+	list_splice(&l->pending, &again);
+	if (!list_empty(&l->pending))
+		kick_later(l);
+}
+
 void txn_leave(struct txn_layer *l)
 {
 	if (l->depth == 1)
-		for (struct list *n; (n = list_pop(&l->pending));)
-			settle(LIST_ENTRY(n, struct txn, pending));
+		settle_all(l);
 	l->depth--;
 }
 
@@ -53,8 +80,8 @@ void txn_pend(struct txn *t)
 
 	if (!list_linked(&t->pending))
 		list_push_back(&l->pending, &t->pending);
-	if (l->depth == 0 && !wheel_is_set(&l->kick))
-		rt_timer_in(l->rt, &l->kick, 0);
+	if (l->depth == 0)
+		kick_later(l);
 }
 
 static void kick(struct wheel_timer *timer)

@@ -44,9 +44,13 @@ static void on_cancel(void *arg, struct txn *invite, struct txn *st, struct sip_
 		b->st = st;
 }
 
-static void on_failed(void *arg, struct txn *st UNUSED, enum txn_failure why)
+static void on_failed(void *arg, struct txn *st, enum txn_failure why)
 {
-	note(arg, "failed %s", why == TXN_TIMEOUT ? "timeout" : "transport");
+	struct bench *b = arg;
+
+	note(b, "failed %s", why == TXN_TIMEOUT ? "timeout" : "transport");
+	if (b->on_failed)
+		b->on_failed(b, st);
 }
 
 static void on_terminated(void *arg, struct txn *st)

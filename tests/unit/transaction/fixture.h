@@ -34,6 +34,7 @@ struct bench {
 	struct txn *st, *ct, *cancelled;
 	/* What the user does when it hears of a request or response; NULL: nothing. */
 	void (*on_request)(struct bench *b, struct txn *st);
+	void (*on_failed)(struct bench *b, struct txn *st);
 	void (*on_response)(struct bench *b, struct txn *ct, struct sip_msg *resp);
 	void (*on_terminated)(struct bench *b, struct txn *t);
 };

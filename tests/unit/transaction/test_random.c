@@ -191,6 +191,8 @@ static void on_failed(void *arg, struct txn *st, enum txn_failure why UNUSED)
 	struct world *w = arg;
 
 	MUST(w, !w->in_call);
+	if (pick(w, 3) == 0 && !w->calm)
+		random_respond(w, seat_of(st)); /* the very next send may fail as well */
 	maybe_deed(w, seat_of(st));
 }
 

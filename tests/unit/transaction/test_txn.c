@@ -206,6 +206,59 @@ static void user_data_and_the_request_are_kept(void **state UNUSED)
 	bench_fini(&b);
 }
 
+/* A transport that tells of the failure before it returns. */
+static struct txn_layer *hasty_layer;
+
+static int hasty_send(struct runtime *rt UNUSED, const struct rt_flow *to UNUSED,
+		      struct packet *p UNUSED, uint64_t sender)
+{
+	txn_layer_send_failed(hasty_layer, sender, -EPIPE);
+	return 0;
+}
+
+static void failure_told_from_within_send_waits(void **state UNUSED)
+{
+	struct rt_ops ops;
+	struct bench b;
+
+	assert_true(bench_init(&b));
+	ops = *b.f.rt.ops;
+	ops.send = hasty_send;
+	b.f.rt.ops = &ops;
+	hasty_layer = b.l;
+	server(&b, "INVITE", RT_TCP);
+	assert_int_equal(respond(&b, b.st, 180), 0);
+	client(&b, "BYE", RT_TCP);
+	assert_string_equal(b.told, "request INVITE");
+	bench_advance(&b, 1);
+	assert_string_equal(b.told, "request INVITE; failed transport; client failed transport; "
+				    "client terminated");
+	bench_fini(&b);
+}
+
+static void accept_again(struct bench *b, struct txn *st)
+{
+	assert_int_equal(respond(b, st, 200), 0);
+}
+
+static void user_that_always_sends_anew_does_not_stop_the_loop(void **state UNUSED)
+{
+	struct bench b;
+
+	assert_true(bench_init(&b));
+	b.f.send_error = -ENOBUFS;
+	b.on_request = b.on_failed = accept_again;
+	server(&b, "INVITE", RT_TCP);
+	assert_string_equal(b.told, "request INVITE; failed transport");
+	bench_advance(&b, 2); /* once each time round */
+	assert_string_equal(b.told, "request INVITE; failed transport; failed transport; "
+				    "failed transport");
+	b.f.send_error = 0;
+	bench_advance(&b, T1_64);
+	assert_non_null(strstr(b.told, "terminated"));
+	bench_fini(&b);
+}
+
 static void show_has_a_line_for_each(void **state UNUSED)
 {
 	AUTO_BUF out = BUF_INIT;
@@ -254,6 +307,8 @@ int main(void)
 		HARNESS_TEST(number_zero_is_never_given),
 		HARNESS_TEST(each_side_refuses_the_calls_of_the_other),
 		HARNESS_TEST(user_data_and_the_request_are_kept),
+		HARNESS_TEST(failure_told_from_within_send_waits),
+		HARNESS_TEST(user_that_always_sends_anew_does_not_stop_the_loop),
 		HARNESS_TEST(show_has_a_line_for_each),
 		HARNESS_TEST(times_of_nothing_and_of_ever_are_made_sane),
 	};
