@@ -79,6 +79,16 @@ static const struct conn_row *find_row(enum conn_state state, enum conn_event ev
 	return NULL;
 }
 
+int conn_step(enum conn_state in, enum conn_event on, enum conn_state *ret)
+{
+	const struct conn_row *row = find_row(in, on);
+
+	if (!row)
+		return -ENOENT;
+	*ret = row->to;
+	return 0;
+}
+
 /* Sources. */
 
 static struct net_addr source_key(const struct net_addr *peer)
@@ -338,6 +348,7 @@ void conn_event(struct conn *c, enum conn_event ev, int err)
 {
 	const struct conn_row *row = find_row(c->state, ev);
 
+	/* Most are CONN_EV_FLUSHED where nobody waits for it: nothing to count. */
 	if (!row)
 		return;
 	LOG(LOG_DEBUG, "connection", LOG_ADDR("source", &c->peer),
@@ -374,6 +385,8 @@ void conn_accept(struct listener *l, int fd, const struct net_addr *peer)
 	}
 	(void)TAKE_FD(socket_fd);
 	(void)uv_tcp_nodelay(&c->tcp, 1);
+	/* Who comes has something to say, and soon: else a few hosts could hold all places. */
+	rt_timer_in(t->rt, &c->message, t->config.message_ms);
 	conn_event(c, CONN_EV_CONNECTED, 0);
 }
 

@@ -118,6 +118,7 @@ struct transport {
 	struct map by_peer;
 	struct map sources;
 	size_t n_conns;
+	size_t out_bytes; /* that wait on all of them */
 	uint64_t next_conn;
 	char *read_buf; /* STREAM_READ_MAX, made by the first stream listener */
 	int spare;      /* a descriptor for refusing when there are no others */
@@ -168,6 +169,8 @@ enum conn_event {
 	CONN_EVENTS
 };
 void conn_event(struct conn *c, enum conn_event ev, int err);
+/* The state that follows, or -ENOENT: such an event is ignored there. */
+int conn_step(enum conn_state in, enum conn_event on, enum conn_state *ret);
 
 /* tcp.c */
 /* -ENOBUFS: the queue is full; -ENOMEM. */

@@ -44,6 +44,7 @@ static void out_pop(struct conn *c)
 	struct conn_out *first = out_at(c, 0);
 
 	c->out_bytes -= first->packet->len;
+	c->t->out_bytes -= first->packet->len;
 	packet_unref(first->packet);
 	c->out_head = (c->out_head + 1) & (c->out_cap - 1);
 	c->out_offset = 0;
@@ -73,12 +74,14 @@ int conn_queue(struct conn *c, struct packet *p, uint64_t sender)
 {
 	struct transport *t = c->t;
 
-	if (c->out_bytes + p->len > t->config.conn_queue_max)
+	if (c->out_bytes + p->len > t->config.conn_queue_max ||
+	    t->out_bytes + p->len > t->config.queue_max)
 		return -ENOBUFS;
 	if (c->out_count == c->out_cap && ring_grow(c))
 		return -ENOMEM;
 	*out_at(c, c->out_count++) = (struct conn_out){ packet_ref(p), sender };
 	c->out_bytes += p->len;
+	t->out_bytes += p->len;
 	c->active = t->rt->now;
 	if (!can_write(c) || c->writing)
 		return 0;

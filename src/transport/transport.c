@@ -178,13 +178,11 @@ size_t transport_connections(const struct transport *t)
 
 size_t transport_pending(const struct transport *t)
 {
-	size_t n = 0;
+	size_t n = t->out_bytes;
 
 	for (size_t i = 0; i < t->n_listeners; i++)
 		if (t->listeners[i]->udp)
 			n += udp_pending(t->listeners[i]);
-	LIST_EACH (&t->conns, it)
-		n += LIST_ENTRY(it, struct conn, link)->out_bytes;
 	return n;
 }
 

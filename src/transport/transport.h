@@ -7,7 +7,7 @@
  * its size comes back as a failure with -EMSGSIZE.
  *
  * One transport belongs to one worker. It calls rt_awake() before it tells of anything, and is
- * told by transport_flush() when the loop is about to sleep.
+ * told by transport_flush() when the loop is about to sleep. The process must ignore SIGPIPE.
  */
 #ifndef SIPCGID_TRANSPORT_TRANSPORT_H
 #define SIPCGID_TRANSPORT_TRANSPORT_H
@@ -25,13 +25,14 @@ struct transport_config {
 	size_t udp_sndbuf;     /* SO_SNDBUF */
 	size_t udp_queue_max;  /* datagrams waiting until a socket takes them */
 	size_t conn_queue_max; /* bytes waiting on one connection */
+	size_t queue_max;      /* bytes waiting on all connections */
 	size_t conn_max;       /* connections in all */
-	size_t conn_max_source;   /* accepted connections of one IPv4 address or IPv6 /64 */
-	uint32_t connect_ms;      /* until a connection is established */
-	uint32_t idle_ms;         /* nothing sent or received: closed */
-	uint32_t message_ms;      /* from the first to the last byte of one message */
-	uint32_t stall_ms;        /* bytes wait and the peer takes none */
-	uint32_t half_ms;         /* the peer has ended, answers may still go to it */
+	size_t conn_max_source; /* accepted connections of one IPv4 address or IPv6 /64 */
+	uint32_t connect_ms;    /* until a connection is established */
+	uint32_t idle_ms;       /* nothing sent or received: closed */
+	uint32_t message_ms; /* to the last byte of a message, from its first or from accepting */
+	uint32_t stall_ms;   /* bytes wait and the peer takes none */
+	uint32_t half_ms;    /* the peer has ended, answers may still go to it */
 	uint32_t accept_pause_ms; /* no descriptors: until accepting is tried again */
 	int backlog;              /* listen(2) */
 	bool reuse_port;          /* SO_REUSEPORT: several workers on one address */
@@ -41,6 +42,7 @@ struct transport_config {
 				    .udp_sndbuf = 1 << 20,                                         \
 				    .udp_queue_max = 8192,                                         \
 				    .conn_queue_max = 1 << 20,                                     \
+				    .queue_max = 256 << 20,                                        \
 				    .conn_max = 16384,                                             \
 				    .conn_max_source = 1024,                                       \
 				    .connect_ms = 10000,                                           \

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 
 static void on_message(void *arg, struct packet *p, const struct rt_flow *flow)
 {
@@ -44,6 +45,7 @@ bool stage_up(struct stage *s, const struct transport_config *config)
 	const struct transport_config usual = TRANSPORT_CONFIG_DEFAULT;
 
 	memset(s, 0, sizeof(*s));
+	(void)signal(SIGPIPE, SIG_IGN);
 	assert_int_equal(uv_loop_init(&s->loop), 0);
 	if (runtime_uv_new(&s->loop, &s->u)) {
 		stage_down(s);

@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <sys/resource.h>
 
+#include "transport/internal.h"
+
 #define PING "OPTIONS sip:a@example.com SIP/2.0\r\nContent-Length: 0\r\n\r\n"
 
 static bool up(struct stage *s, const struct transport_config *config, struct net_addr *ret_here)
@@ -94,6 +96,25 @@ static void a_message_that_does_not_end_in_time_closes_its_connection(void **sta
 	stage_down(&s);
 }
 
+static void a_peer_that_says_nothing_at_all_is_closed_sooner_than_idle(void **state)
+{
+	struct transport_config config = TRANSPORT_CONFIG_DEFAULT;
+	struct net_addr here;
+	struct stage s;
+	int fd, talker;
+
+	(void)state;
+	config.message_ms = 40;
+	assert_true(up(&s, &config, &here));
+	fd = client_tcp(&s, &here);
+	talker = client_tcp(&s, &here);
+	client_send(talker, "\r\n", 2);
+	STAGE_UNTIL(&s, is_closed(fd));
+	assert_int_equal(transport_connections(s.t), 1);
+	assert_false(is_closed(talker));
+	stage_down(&s);
+}
+
 static void a_peer_that_does_not_answer_is_given_up(void **state)
 {
 	struct transport_config config = TRANSPORT_CONFIG_DEFAULT;
@@ -148,6 +169,29 @@ static void a_full_queue_refuses_and_the_rest_fails_with_the_connection(void **s
 		assert_int_equal(s.failed[i].sender, sent - s.n_failed + 1 + i);
 	}
 	assert_int_equal(transport_connections(s.t), 0);
+	stage_down(&s);
+}
+
+static void all_connections_share_one_limit_of_bytes(void **state)
+{
+	struct transport_config config = TRANSPORT_CONFIG_DEFAULT;
+	struct rt_flow to[2] = { { .transport = RT_TCP }, { .transport = RT_TCP } };
+	struct net_addr here;
+	struct stage s;
+
+	(void)state;
+	config.queue_max = 3 * strlen(PING);
+	assert_true(up(&s, &config, &here));
+	for (unsigned i = 0; i < 2; i++) {
+		(void)client_listen(&s, "127.0.0.1", 8, &to[i].peer);
+		assert_int_equal(stage_send(&s, &to[i], PING, 1), 0);
+	}
+	assert_int_equal(stage_send(&s, &to[0], PING, 2), 0);
+	assert_int_equal(stage_send(&s, &to[1], PING, 3), -ENOBUFS);
+	assert_int_equal(stage_send(&s, &to[0], PING, 4), -ENOBUFS);
+	assert_int_equal(s.rt->metrics.count[METRIC_SEND_QUEUE_FULL], 2);
+	STAGE_UNTIL(&s, transport_pending(s.t) == 0);
+	assert_int_equal(stage_send(&s, &to[1], PING, 5), 0);
 	stage_down(&s);
 }
 
@@ -272,6 +316,31 @@ static void when_accepting_has_stopped_old_connections_go_on(void **state)
 	stage_down(&s);
 }
 
+/* Every pair of state and event; '-': ignored. */
+static void every_state_answers_every_event_as_the_table_says(void **state)
+{
+	static const struct {
+		enum conn_event ev;
+		const char *to; /* from connecting, open, half, draining, linger, closed */
+	} rows[] = {
+		{ CONN_EV_CONNECTED, "o-----" }, { CONN_EV_EOF, "-h-dx-" },
+		{ CONN_EV_FAULT, "-d----" },     { CONN_EV_FLUSHED, "---l--" },
+		{ CONN_EV_ERROR, "xxxxx-" },     { CONN_EV_TIMEOUT, "xxxxx-" },
+	};
+	static const char letters[] = "cohdlx";
+
+	(void)state;
+	assert_int_equal(ARRAY_LEN(rows), CONN_EVENTS);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		for (unsigned in = 0; in < CONN_STATES; in++) {
+			enum conn_state to = CONN_STATES;
+			int rc = conn_step((enum conn_state)in, rows[i].ev, &to);
+
+			assert_int_equal(rc ? '-' : letters[to], rows[i].to[in]);
+		}
+	}
+}
+
 static void connections_are_shown(void **state)
 {
 	AUTO_BUF out = BUF_INIT;
@@ -294,12 +363,15 @@ static void connections_are_shown(void **state)
 static const struct harness_test tests[] = {
 	HARNESS_TEST(an_idle_connection_is_closed_and_a_used_one_is_not),
 	HARNESS_TEST(a_message_that_does_not_end_in_time_closes_its_connection),
+	HARNESS_TEST(a_peer_that_says_nothing_at_all_is_closed_sooner_than_idle),
 	HARNESS_TEST(a_peer_that_does_not_answer_is_given_up),
 	HARNESS_TEST(a_full_queue_refuses_and_the_rest_fails_with_the_connection),
+	HARNESS_TEST(all_connections_share_one_limit_of_bytes),
 	HARNESS_TEST(a_reset_fails_what_waits),
 	HARNESS_TEST(connections_are_limited_in_all_and_per_source),
 	HARNESS_TEST(without_descriptors_accepting_pauses_and_goes_on),
 	HARNESS_TEST(when_accepting_has_stopped_old_connections_go_on),
+	HARNESS_TEST(every_state_answers_every_event_as_the_table_says),
 	HARNESS_TEST(connections_are_shown),
 };
 
