@@ -41,7 +41,9 @@ struct rt_listener {
 struct rt_flow {
 	uint8_t transport; /* enum rt_transport */
 	uint16_t listener; /* index into runtime.listeners: arrival, or source for sending */
-	uint64_t conn;     /* never reused; 0 for datagrams and unknown */
+	/* Never reused; 0: unknown. Of a datagram it is no connection, but marks the local address
+	 * it came to, so that an answer leaves from there. Keep it, pass it on, never judge by it. */
+	uint64_t conn;
 	struct net_addr peer;
 };
 
