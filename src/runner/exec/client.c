@@ -203,7 +203,7 @@ static void runs_lost(struct exec_pool *pool, uint64_t before_id)
 		if (!run->sent || run->exited)
 			continue;
 		run->sent = false;
-		exec_run_finish(run, run->stop ? run->how : RT_RUN_LOST, 0);
+		exec_run_finish(run, run->stop ? run->how : RT_RUN_LOST, run->status);
 	}
 }
 
@@ -461,7 +461,7 @@ void exec_pool_free(struct exec_pool *pool)
 		struct exec_run *run = LIST_ENTRY(pool->runs.next, struct exec_run, link);
 
 		run->sent = false;
-		exec_run_finish(run, run->stop ? run->how : RT_RUN_CANCELLED, 0);
+		exec_run_finish(run, run->stop ? run->how : RT_RUN_CANCELLED, run->status);
 	}
 	for (struct list *it; (it = list_pop(&pool->sendq));)
 		exec_run_release(LIST_ENTRY(it, struct exec_run, queued));

@@ -34,8 +34,9 @@ struct exec_config {
 	uint32_t kill_grace_ms; /* from TERM to KILL */
 	uint32_t pipe_grace_ms; /* for a pipe that stays open after the script's own exit */
 	/*
-	 * Bytes of output and error output together; a run that prints more is stopped. A last
-	 * resort: the limit of a script is the business of who reads its output.
+	 * Bytes of output and error output together; a run that prints more is ended, and ends as
+	 * RT_RUN_SIGNALED by SIGKILL: a script that died. A last resort: the limit of a script's
+	 * output is the business of who reads it.
 	 */
 	uint64_t output_max;
 	const char *program; /* executed with EXEC_SPAWNER_ARG; NULL: /proc/self/exe. Copied */

@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -125,7 +126,7 @@ static void on_writable(uv_poll_t *h, int status, int events)
 	(void)body_write(run);
 }
 
-static void stop(struct exec_run *run, enum rt_run_end how);
+static void stop(struct exec_run *run, enum rt_run_end how, int status);
 
 /* One read per turn of the loop: a script that floods us does not starve the others. */
 static void on_readable(uv_poll_t *h, int status, int events)
@@ -149,7 +150,7 @@ static void on_readable(uv_poll_t *h, int status, int events)
 	}
 	run->output += (uint64_t)n;
 	if (run->output > pool->config.output_max) {
-		stop(run, RT_RUN_CANCELLED);
+		stop(run, RT_RUN_SIGNALED, SIGKILL);
 		return;
 	}
 	bytes = slice_of(pool->buf, (size_t)n);
@@ -161,7 +162,7 @@ static void on_readable(uv_poll_t *h, int status, int events)
 
 /* --- time --- */
 
-static void stop(struct exec_run *run, enum rt_run_end how)
+static void stop(struct exec_run *run, enum rt_run_end how, int status)
 {
 	struct exec_pool *pool = run->pool;
 
@@ -169,7 +170,7 @@ static void stop(struct exec_run *run, enum rt_run_end how)
 		return;
 	run->stop = true;
 	run->how = how;
-	run->status = 0;
+	run->status = status;
 	/*
 	 * Nobody reads any more, but the pipes stay: a script that says a word while it cleans up
 	 * shall not die of SIGPIPE, and one that floods us blocks.
@@ -179,7 +180,7 @@ static void stop(struct exec_run *run, enum rt_run_end how)
 		if (run->fd[i] != -1)
 			(void)uv_poll_stop(&run->poll[i]);
 	if (!run->sent || run->exited) {
-		exec_run_finish_later(run, how, 0);
+		exec_run_finish_later(run, how, status);
 		return;
 	}
 	run->phase = EXEC_STOPPING;
@@ -194,7 +195,7 @@ static void on_timer(struct wheel_timer *t)
 
 	switch (run->phase) {
 	case EXEC_RUNNING:
-		stop(run, RT_RUN_TIMEOUT);
+		stop(run, RT_RUN_TIMEOUT, 0);
 		return;
 	case EXEC_PIPE_GRACE:
 	case EXEC_STOPPING:
@@ -351,7 +352,7 @@ void exec_run_report(struct exec_run *run, const struct exec_report *rep)
 
 void exec_run_stop(struct rt_run *rt_run)
 {
-	stop(run_of(rt_run), RT_RUN_CANCELLED);
+	stop(run_of(rt_run), RT_RUN_CANCELLED, 0);
 }
 
 pid_t exec_run_pid(const struct rt_run *rt_run)
