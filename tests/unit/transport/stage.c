@@ -5,6 +5,29 @@
 #include <poll.h>
 #include <signal.h>
 
+struct stage_calls stage_calls;
+
+int __real_sendmmsg(int fd, struct mmsghdr *v, unsigned n, int flags);
+int __wrap_sendmmsg(int fd, struct mmsghdr *v, unsigned n, int flags);
+int __real_recvmmsg(int fd, struct mmsghdr *v, unsigned n, int flags, struct timespec *timeout);
+int __wrap_recvmmsg(int fd, struct mmsghdr *v, unsigned n, int flags, struct timespec *timeout);
+
+int __wrap_sendmmsg(int fd, struct mmsghdr *v, unsigned n, int flags)
+{
+	stage_calls.sendmmsg++;
+	if (stage_calls.block == 0)
+		return __real_sendmmsg(fd, v, n, flags);
+	stage_calls.block--;
+	errno = EAGAIN;
+	return -1;
+}
+
+int __wrap_recvmmsg(int fd, struct mmsghdr *v, unsigned n, int flags, struct timespec *timeout)
+{
+	stage_calls.recvmmsg++;
+	return __real_recvmmsg(fd, v, n, flags, timeout);
+}
+
 static void on_message(void *arg, struct packet *p, const struct rt_flow *flow)
 {
 	struct stage *s = arg;

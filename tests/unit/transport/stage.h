@@ -57,6 +57,12 @@ bool stage_turn(struct stage *s);
 			turns_ += stage_turn(s) ? 0 : 1;                                           \
 	} while (0)
 
+/* System calls made through the linker's --wrap, since the test set them to 0. */
+extern struct stage_calls {
+	unsigned sendmmsg, recvmmsg;
+	unsigned block; /* so many sendmmsg(2) from now on find the socket full */
+} stage_calls;
+
 bool stage_has_failed(const struct stage *s, uint64_t sender, int err);
 
 /* Plain non-blocking sockets of the test. @from NULL: any. */

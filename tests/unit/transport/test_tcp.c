@@ -124,6 +124,39 @@ static void an_answer_goes_back_on_the_connection(void **state)
 	stage_down(&s);
 }
 
+static void streams_of_both_families_are_served(void **state)
+{
+	static const int families[] = { AF_INET6, AF_INET };
+	struct stage s;
+	size_t at;
+
+	(void)state;
+	assert_true(stage_up(&s, NULL));
+	s.echo = true;
+	for (size_t i = 0; i < ARRAY_LEN(families); i++) {
+		static struct inbox in;
+		struct rt_flow to = { .transport = RT_TCP };
+		struct net_addr here;
+		int fd, conn = -1;
+
+		assert_true(stage_listen(&s, RT_TCP, families[i], &at));
+		here = stage_addr(&s, at);
+		memset(&in, 0, sizeof(in));
+		fd = client_tcp(&s, &here);
+		client_send(fd, PING, strlen(PING));
+		STAGE_UNTIL(&s, pull(&in, fd) && in.n == strlen(PING));
+		assert_int_equal(s.got[i].flow.listener, at);
+		/* And out: the listener named is of the other family, the right one is found. */
+		fd = client_listen(&s, i ? "127.0.0.1" : "::1", 8, &to.peer);
+		to.listener = (uint16_t)(1 - at);
+		assert_int_equal(stage_send(&s, &to, PING, 1), 0);
+		STAGE_UNTIL(&s, (conn = client_accept(&s, fd)) >= 0);
+		memset(&in, 0, sizeof(in));
+		STAGE_UNTIL(&s, pull(&in, conn) && in.n == strlen(PING));
+	}
+	stage_down(&s);
+}
+
 static void one_connection_serves_all_messages_for_a_peer(void **state)
 {
 	static struct inbox in;
@@ -363,6 +396,7 @@ static const struct harness_test tests[] = {
 	HARNESS_TEST(messages_arrive_however_they_are_cut),
 	HARNESS_TEST(every_prefix_of_a_message_waits_for_the_rest),
 	HARNESS_ALLOC_TEST(an_answer_goes_back_on_the_connection),
+	HARNESS_TEST(streams_of_both_families_are_served),
 	HARNESS_ALLOC_TEST(one_connection_serves_all_messages_for_a_peer),
 	HARNESS_TEST(a_connection_that_is_gone_is_opened_anew),
 	HARNESS_ALLOC_TEST(a_refused_connection_fails_for_all_that_waited),

@@ -94,6 +94,63 @@ static void more_than_a_batch_comes_in_order_and_goes_out_in_order(void **state)
 	stage_down(&s);
 }
 
+static void a_batch_costs_one_call_in_and_one_out(void **state)
+{
+	struct net_addr here;
+	struct stage s;
+	size_t at;
+	int fd;
+
+	(void)state;
+	assert_true(stage_up(&s, NULL));
+	assert_true(stage_listen(&s, RT_UDP, AF_INET, &at));
+	s.echo = true;
+	fd = client_udp(&s, LOOP4);
+	here = stage_addr(&s, at);
+	for (unsigned i = 0; i < 63; i++)
+		client_send_to(fd, &here, PING, strlen(PING));
+	stage_calls = (struct stage_calls){ 0 };
+	STAGE_UNTIL(&s, s.n_got == 63 && transport_pending(s.t) == 0);
+	assert_int_equal(stage_calls.recvmmsg, 1);
+	assert_int_equal(stage_calls.sendmmsg, 1);
+	stage_down(&s);
+}
+
+static void what_a_full_socket_does_not_take_goes_out_later_in_order(void **state)
+{
+	struct rt_flow to = { 0 };
+	struct net_addr from;
+	struct stage s;
+	char text[64];
+	size_t at;
+	int fd;
+
+	(void)state;
+	assert_true(stage_up(&s, NULL));
+	assert_true(stage_listen(&s, RT_UDP, AF_INET, &at));
+	fd = client_udp(&s, LOOP4);
+	to.peer = client_addr(fd);
+	stage_calls = (struct stage_calls){ .block = 2 };
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(text, sizeof(text), "M %u", i);
+		assert_int_equal(stage_send(&s, &to, text, i), 0);
+	}
+	/* Tried once at 64, then not before the socket says so. */
+	assert_int_equal(stage_calls.sendmmsg, 1);
+	assert_int_equal(transport_pending(s.t), 100);
+	STAGE_UNTIL(&s, transport_pending(s.t) == 0);
+	assert_int_equal(stage_calls.sendmmsg, 4);
+	for (unsigned i = 0; i < 100; i++) {
+		char want[64];
+
+		assert_int_equal(take(fd, text, sizeof(text), &from),
+				 snprintf(want, sizeof(want), "M %u", i));
+		assert_memory_equal(text, want, strlen(want));
+	}
+	assert_int_equal(s.n_failed, 0);
+	stage_down(&s);
+}
+
 static void the_largest_datagram_is_whole(void **state)
 {
 	static const size_t sizes[] = { 2047, 2048, 2049, 65507 };
@@ -371,6 +428,8 @@ static void an_address_in_use_or_not_ours_is_refused(void **state)
 static const struct harness_test tests[] = {
 	HARNESS_ALLOC_TEST(a_datagram_is_received_and_answered_in_both_families),
 	HARNESS_TEST(more_than_a_batch_comes_in_order_and_goes_out_in_order),
+	HARNESS_TEST(a_batch_costs_one_call_in_and_one_out),
+	HARNESS_TEST(what_a_full_socket_does_not_take_goes_out_later_in_order),
 	HARNESS_TEST(the_largest_datagram_is_whole),
 	HARNESS_TEST(keep_alives_and_stun_are_dropped),
 	HARNESS_TEST(a_wildcard_socket_answers_from_the_address_that_was_asked),
