@@ -293,14 +293,21 @@ static struct slice message_bytes(const struct cgi_output *o)
 
 static int add_field(struct cgi_output *o, const struct cgi_output_field *field)
 {
-	if (o->n_fields == o->cap_fields) {
-		const size_t cap = o->cap_fields ? o->cap_fields * 2 : 16;
-		struct cgi_output_field *v = realloc(o->fields, cap * sizeof(*v));
+	const size_t cap = o->cap ? o->cap * 2 : 16;
+	struct cgi_output_field *fields;
+	struct cgi_header *headers;
 
-		if (!v)
+	if (o->n_fields == o->cap) {
+		fields = realloc(o->fields, cap * sizeof(*fields));
+		if (!fields)
 			return -ENOMEM;
-		o->fields = v;
-		o->cap_fields = cap;
+		o->fields = fields;
+		/* Room to give them out, now: then that cannot fail any more. */
+		headers = realloc(o->headers, cap * sizeof(*headers));
+		if (!headers)
+			return -ENOMEM;
+		o->headers = headers;
+		o->cap = cap;
 	}
 	o->fields[o->n_fields++] = *field;
 	return 0;
@@ -431,20 +438,12 @@ static int take_line(struct cgi_output *o, struct slice line)
 }
 
 /* Gives the current message out; @body_len bytes at o->pos are its body. */
-static int deliver(struct cgi_output *o, size_t body_len, struct cgi_message *ret)
+static void deliver(struct cgi_output *o, size_t body_len, struct cgi_message *ret)
 {
 	const struct slice bytes = message_bytes(o);
 	struct cgi_message m = { 0 };
 	struct fault f;
 
-	if (o->n_fields > o->cap_headers) {
-		struct cgi_header *v = realloc(o->headers, o->cap_fields * sizeof(*v));
-
-		if (!v)
-			return -ENOMEM;
-		o->headers = v;
-		o->cap_headers = o->cap_fields;
-	}
 	if (o->implied) {
 		m.action = CGI_STATUS;
 		m.status = 200;
@@ -477,7 +476,6 @@ static int deliver(struct cgi_output *o, size_t body_len, struct cgi_message *re
 	o->pos += body_len;
 	o->delivered = true;
 	*ret = m;
-	return 1;
 }
 
 /* What was given out, or was a blank line, is done with. */
@@ -547,8 +545,10 @@ int cgi_output_next(struct cgi_output *o, struct cgi_message *ret, struct cgi_ou
 		const char *nl;
 		size_t end;
 
-		if (o->state == CGI_OUT_BODY && bytes.n - o->pos >= o->body_len)
-			return deliver(o, o->body_len, ret);
+		if (o->state == CGI_OUT_BODY && bytes.n - o->pos >= o->body_len) {
+			deliver(o, o->body_len, ret);
+			return 1;
+		}
 		if (o->state == CGI_OUT_BODY || o->state == CGI_OUT_BODY_TO_EOF)
 			break;
 
@@ -567,8 +567,10 @@ int cgi_output_next(struct cgi_output *o, struct cgi_message *ret, struct cgi_ou
 			break;
 		o->pos = o->scanned = end + 1;
 		o->line++;
-		if (rc == 1)
-			return deliver(o, 0, ret);
+		if (rc == 1) {
+			deliver(o, 0, ret);
+			return 1;
+		}
 		if (o->state == CGI_OUT_BETWEEN)
 			drop(o);
 	}
@@ -592,8 +594,10 @@ int cgi_output_end(struct cgi_output *o, struct cgi_message *ret, struct cgi_out
 		*reterr = o->error;
 		return -EBADMSG;
 	}
-	if (o->state == CGI_OUT_BODY_TO_EOF)
-		return deliver(o, bytes.n - o->pos, ret); /* rule 4 */
+	if (o->state == CGI_OUT_BODY_TO_EOF) {
+		deliver(o, bytes.n - o->pos, ret); /* rule 4 */
+		return 1;
+	}
 
 	/* The last line need not have its newline: it is a line all the same. */
 	if (o->state != CGI_OUT_BODY && bytes.n > o->pos) {
@@ -612,9 +616,9 @@ int cgi_output_end(struct cgi_output *o, struct cgi_message *ret, struct cgi_out
 	if (rc < 0)
 		return rc;
 	o->pos = bytes.n;
-	rc = deliver(o, 0, ret);
-	if (rc < 0 || closed)
-		return rc;
+	deliver(o, 0, ret);
+	if (closed)
+		return 1;
 	*reterr = (struct cgi_output_error){ o->line,
 					     "ended without the blank line that closes a message",
 					     CLAUSE_LINES };

@@ -99,9 +99,9 @@ struct cgi_output {
 	bool has_type, has_length, has_token;
 	size_t body_len; /* what Content-Length says */
 	struct cgi_output_field *fields;
-	size_t n_fields, cap_fields;
+	size_t n_fields;
 	struct cgi_header *headers; /* as given out */
-	size_t cap_headers;
+	size_t cap;                 /* of both */
 };
 
 void cgi_output_init(struct cgi_output *o, const struct cgi_output_limits *limits);
