@@ -22,11 +22,11 @@ enum { Q_DATA_VERSION, Q_SERIAL, Q_EACH, Q_EACH_OF, Q_INSERT, Q_UPDATE, Q_DELETE
 static const char *const queries[Q_COUNT] = {
 	[Q_DATA_VERSION] = "PRAGMA data_version",
 	[Q_SERIAL] = "SELECT serial FROM users_serial",
-	[Q_EACH] = "SELECT " COLUMNS " FROM users ORDER BY domain, name",
-	[Q_EACH_OF] = "SELECT " COLUMNS " FROM users WHERE domain = ?1 ORDER BY name",
+	[Q_EACH] = ("SELECT " COLUMNS " FROM users ORDER BY domain, name"),
+	[Q_EACH_OF] = ("SELECT " COLUMNS " FROM users WHERE domain = ?1 ORDER BY name"),
 	[Q_INSERT] = "INSERT INTO users (" COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5)",
-	[Q_UPDATE] = "UPDATE users SET ha1_md5 = ?3, ha1_sha256 = ?4"
-		     " WHERE name = ?1 AND domain = ?2",
+	[Q_UPDATE] = ("UPDATE users SET ha1_md5 = ?3, ha1_sha256 = ?4"
+		      " WHERE name = ?1 AND domain = ?2"),
 	[Q_DELETE] = "DELETE FROM users WHERE name = ?1 AND domain = ?2",
 };
 

@@ -207,6 +207,9 @@ static int job_apply(struct location_change *c, struct location_set *now,
 		return -ECANCELED;
 	err = contact_set_apply(&j->contacts, c->aor, now, r->rt->wall, r->config.max_contacts,
 				ret_next, &j->refusal);
+	/* Nothing from nothing: not worth a disk write, and it could be had for free by anybody. */
+	if (!err && !now && !*ret_next)
+		return -ECANCELED;
 	return err == -EBADMSG ? -ECANCELED : err;
 }
 

@@ -494,6 +494,19 @@ static void a_query_lists_all_bindings_and_commits_nothing(void **state)
 	tear_down();
 }
 
+static void removing_what_is_not_there_commits_nothing(void **state)
+{
+	(void)state;
+	if (!set_up())
+		return;
+	send_register(&answer, "c1", 1, "Contact: <sip:a@x>;expires=0\r\n");
+	assert_int_equal(answer.status, 200);
+	send_register(&answer, "c1", 2, "Contact: *\r\nExpires: 0\r\n");
+	assert_int_equal(answer.status, 200);
+	assert_false(fake_commit_end(&fake, 0));
+	tear_down();
+}
+
 static void a_query_sees_what_was_received_before_it(void **state)
 {
 	struct txn first;
@@ -667,6 +680,7 @@ int main(void)
 		HARNESS_TEST(contacts_are_compared_as_uris),
 		HARNESS_TEST(the_same_instance_replaces_its_old_contact),
 		HARNESS_TEST(a_query_lists_all_bindings_and_commits_nothing),
+		HARNESS_TEST(removing_what_is_not_there_commits_nothing),
 		HARNESS_TEST(a_query_sees_what_was_received_before_it),
 		HARNESS_TEST(requests_received_together_are_processed_in_their_order),
 		HARNESS_TEST(a_limit_holds_for_new_contacts_only),
