@@ -22,13 +22,13 @@ enum { Q_DELETE, Q_INSERT, Q_PURGE, Q_LOAD, Q_COUNT };
 
 static const char *const queries[Q_COUNT] = {
 	[Q_DELETE] = "DELETE FROM bindings WHERE aor = ?1",
-	[Q_INSERT] =
-		"INSERT INTO bindings (aor, pos, contact, display, params, call_id, cseq, path,"
-		" received, q, reg_id, expires_at)"
-		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"),
+	[Q_INSERT] = ("INSERT INTO bindings (aor, pos, contact, display, params, call_id, cseq,"
+		      " path, received, q, reg_id, expires_at)"
+		      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"),
 	[Q_PURGE] = "DELETE FROM bindings WHERE expires_at <= ?1",
-	[Q_LOAD] = ("SELECT aor, contact, display, params, call_id, path, received, cseq, q, reg_id,"
-		   " expires_at FROM bindings ORDER BY aor, pos"),
+	[Q_LOAD] =
+		("SELECT aor, contact, display, params, call_id, path, received, cseq, q, reg_id,"
+		 " expires_at FROM bindings ORDER BY aor, pos"),
 };
 
 /* schema_version is shared with the tables of the users: a row for each component. */
