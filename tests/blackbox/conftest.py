@@ -1,4 +1,4 @@
-"""Fixtures: a daemon of one's own, peers that are closed, a dump script."""
+"""Fixtures: a daemon of one's own or a shared one, peers that are closed, a dump script."""
 import pytest
 
 from daemon import Daemon, Dump
@@ -53,3 +53,28 @@ def dumped(tmp_path):
     yield make
     for d in made:
         d.stop()
+
+
+class Stage:
+    """A daemon for many tests: every request runs the dump script, each call with files of its
+    own; but for sip:plain... there is no script, and the default action."""
+
+    def __init__(self, directory, options="", config=""):
+        self.daemon = Daemon(directory, start=False)
+        self.dump = Dump(self.daemon, options=options, by_call=True)
+        self.daemon.configure(config + self.dump.config + 'route { request-uri = "sip:plain*" }\n'
+                              + self.dump.route(""))
+        self.daemon.start()
+
+    def call(self, out=None):
+        return self.dump.call(out)
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("stage")
+    for d in (directory, directory.parent):
+        d.chmod(0o755)
+    s = Stage(directory / "daemon")
+    yield s
+    s.daemon.stop()

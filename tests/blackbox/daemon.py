@@ -8,6 +8,8 @@ import signal
 import subprocess
 import time
 
+from sip import unique
+
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 SIPCGID = os.environ.get("SIPCGID", str(ROOT / "build/src/daemon/sipcgid"))
@@ -43,6 +45,14 @@ def until(condition, timeout=10.0, what="condition"):
 def select_nothing():
     import select
     select.select([], [], [], 0.01)
+
+
+def opened(fifo):
+    """A descriptor to write, once somebody reads."""
+    try:
+        return os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:
+        return None
 
 
 class Daemon:
@@ -156,19 +166,14 @@ class Daemon:
                                *args[1:]], check=True, capture_output=True, text=True, **kw)
 
 
-class Dump:
-    """The dump script with its directory: what it prints, and what it has seen."""
+class Runs:
+    """What the runs of a dump script see and print: one directory."""
 
-    def __init__(self, daemon, name="dump", options=""):
-        self.dir = daemon.dir / f"{name}.d"
-        self.dir.mkdir(mode=0o777)
-        path = daemon.script(name, (HERE / "scripts/dump").read_text())
-        self.config = (f'script "{name}" {{ path = "{path}" {options}\n'
-                       f'  environment {{ DUMP_DIR = "{self.dir}" }} }}\n')
-        self.name = name
-
-    def route(self, rule='methods = { "INVITE" }'):
-        return f'route {{ {rule} script = "{self.name}" }}\n'
+    def __init__(self, directory):
+        self.dir = directory
+        self.dir.mkdir()
+        self.dir.chmod(0o777)     # whoever the script runs as
+        self.call_id = directory.name
 
     def out(self, data, n=None):
         data = data if isinstance(data, bytes) else data.encode()
@@ -177,15 +182,19 @@ class Dump:
     def exit(self, code, n=None):
         (self.dir / ("exit" if n is None else f"exit.{n}")).write_text(str(code))
 
-    def hold(self, n=None):
-        path = self.dir / ("hold" if n is None else f"hold.{n}")
+    def hold(self, n=None, kind="hold"):
+        """The run waits at this FIFO before it prints; with kind="stay", after that."""
+        path = self.dir / (kind if n is None else f"{kind}.{n}")
         os.mkfifo(path)
+        path.chmod(0o666)
         return path
+
+    def stay(self, n=None):
+        return self.hold(n, "stay")
 
     def release(self, path):
         """Lets the run go on that waits at this FIFO."""
-        with open(path, "wb"):
-            pass
+        os.close(until(lambda: opened(path), what=f"a run at {path}"))
 
     @property
     def count(self):
@@ -193,5 +202,29 @@ class Dump:
 
     def seen(self, n=1, timeout=10.0):
         path = self.dir / f"{n}.json"
-        until(path.exists, timeout, f"run {n} of {self.name}")
+        until(path.exists, timeout, f"run {n} in {self.dir}")
         return json.loads(path.read_text(errors="surrogateescape"))
+
+    def env(self, n=1):
+        return self.seen(n)["env"]
+
+
+class Dump(Runs):
+    """The dump script with its directory; @by_call: every call has its own, made with call()."""
+
+    def __init__(self, daemon, name="dump", options="", by_call=False):
+        super().__init__(daemon.dir / f"{name}.d")
+        path = daemon.script(name, (HERE / "scripts/dump").read_text())
+        more = ' DUMP_BY_CALL = "yes"' if by_call else ""
+        self.config = (f'script "{name}" {{ path = "{path}" {options}\n'
+                       f'  environment {{ DUMP_DIR = "{self.dir}"{more} }} }}\n')
+        self.name = name
+
+    def route(self, rule='methods = { "INVITE" }'):
+        return f'route {{ {rule} script = "{self.name}" }}\n'
+
+    def call(self, out=None):
+        runs = Runs(self.dir / unique("call"))
+        if out is not None:
+            runs.out(out)
+        return runs
