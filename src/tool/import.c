@@ -10,6 +10,7 @@
 #include "tool/tool.h"
 
 #define FIELDS_MAX 3
+#define DOMAIN_MAX 255 /* RFC 1035 2.3.4 */
 
 const char *import_name(struct slice text, struct user *user)
 {
@@ -92,11 +93,10 @@ static const char *take_hash(struct slice hex, uint8_t *out, size_t len, bool *r
 	return NULL;
 }
 
-static const char *import_line(char *line, import_fn *fn, void *arg)
+/* Names point into @line and @domain. */
+static const char *parse_line(char *line, char domain[DOMAIN_MAX], struct user *user)
 {
 	struct slice fields[FIELDS_MAX];
-	struct user user = { 0 };
-	char domain[256];
 	const char *wrong;
 	size_t n;
 
@@ -104,28 +104,26 @@ static const char *import_line(char *line, import_fn *fn, void *arg)
 	if (!wrong && n < 2)
 		wrong = "expected name@domain,password or name@domain,md5,sha256";
 	if (!wrong)
-		wrong = import_name(fields[0], &user);
-	if (!wrong && user.domain.n > sizeof(domain))
+		wrong = import_name(fields[0], user);
+	if (!wrong && user->domain.n > DOMAIN_MAX)
 		wrong = "the domain is too long";
 	if (wrong)
 		return wrong;
 	/* As the realm is sent: lower case. */
-	for (size_t i = 0; i < user.domain.n; i++)
-		domain[i] = slice_lower(user.domain.p[i]);
-	user.domain.p = domain;
+	for (size_t i = 0; i < user->domain.n; i++)
+		domain[i] = slice_lower(user->domain.p[i]);
+	user->domain.p = domain;
 	if (n == 2) {
 		if (fields[1].n == 0)
 			return "the password is empty";
-		if (user_set_password(&user, fields[1]) < 0)
-			return "cannot compute the hashes";
-		return fn(arg, &user);
+		return user_set_password(user, fields[1]) < 0 ? "cannot compute the hashes" : NULL;
 	}
-	wrong = take_hash(fields[1], user.ha1_md5, USERS_MD5_LEN, &user.has_md5);
+	wrong = take_hash(fields[1], user->ha1_md5, USERS_MD5_LEN, &user->has_md5);
 	if (!wrong)
-		wrong = take_hash(fields[2], user.ha1_sha256, USERS_SHA256_LEN, &user.has_sha256);
-	if (!wrong && !user.has_md5 && !user.has_sha256)
+		wrong = take_hash(fields[2], user->ha1_sha256, USERS_SHA256_LEN, &user->has_sha256);
+	if (!wrong && !user->has_md5 && !user->has_sha256)
 		wrong = "both hashes are empty";
-	return wrong ? wrong : fn(arg, &user);
+	return wrong;
 }
 
 int import_read(FILE *in, const char *file, import_fn *fn, void *arg, size_t *ret_n)
@@ -136,6 +134,8 @@ int import_read(FILE *in, const char *file, import_fn *fn, void *arg, size_t *re
 
 	while ((len = getline(&line, &cap, in)) >= 0) {
 		const char *wrong = NULL;
+		struct user user = { 0 };
+		char domain[DOMAIN_MAX];
 
 		number++;
 		while (len && (line[len - 1] == '\n' || line[len - 1] == '\r'))
@@ -145,7 +145,9 @@ int import_read(FILE *in, const char *file, import_fn *fn, void *arg, size_t *re
 		if (strlen(line) != (size_t)len)
 			wrong = "a NUL character";
 		if (!wrong)
-			wrong = import_line(line, fn, arg);
+			wrong = parse_line(line, domain, &user);
+		if (!wrong)
+			wrong = fn(arg, &user);
 		if (wrong) {
 			tool_error("%s:%zu: %s", file, number, wrong);
 			return -EBADMSG;

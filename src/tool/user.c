@@ -307,20 +307,49 @@ static const char *import_user(void *arg, const struct user *user)
 	return err ? users_sqlite_error(i->db) : NULL;
 }
 
-static int import_all(struct importing *i, FILE *in, const char *file)
+/* All of it, before the transaction is begun: while one is open the daemon cannot write, and the
+ * list may come from somebody's keyboard. */
+static bool read_all(FILE *in, const char *file, struct buf *out)
 {
-	size_t n = 0;
-	int err = users_sqlite_begin(i->db);
+	size_t n;
 
-	if (!err) {
-		err = import_read(in, file, import_user, i, &n);
-		if (err) {
-			(void)users_sqlite_end(i->db, false);
-			tool_error("nothing was imported");
-			return TOOL_FAILED;
-		}
-		err = users_sqlite_end(i->db, true);
+	do {
+		char *p = buf_reserve(out, 65536);
+
+		n = p ? fread(p, 1, 65536, in) : 0;
+		buf_commit(out, n);
+	} while (n);
+	if (ferror(in) || out->err) {
+		tool_error("%s: %s", file, strerror(out->err ? -out->err : errno));
+		return false;
 	}
+	return true;
+}
+
+static int import_all(struct importing *i, struct slice list, const char *file)
+{
+	/* Not NULL but for want of memory: an empty list is one empty line. */
+	FILE *in = fmemopen((void *)(list.n ? list.p : "\n"), list.n ? list.n : 1, "r");
+	size_t n = 0;
+	int err;
+
+	if (!in) {
+		tool_error("%s: %s", file, strerror(errno));
+		return TOOL_FAILED;
+	}
+	err = users_sqlite_begin(i->db);
+	if (err) {
+		(void)fclose(in);
+		return failed(i->db, "import", err);
+	}
+	err = import_read(in, file, import_user, i, &n);
+	(void)fclose(in);
+	if (err) {
+		(void)users_sqlite_end(i->db, false);
+		tool_error("nothing was imported");
+		return TOOL_FAILED;
+	}
+	err = users_sqlite_end(i->db, true);
 	if (err)
 		return failed(i->db, "import", err);
 	printf("%zu users imported\n", n);
@@ -330,22 +359,29 @@ static int import_all(struct importing *i, FILE *in, const char *file)
 static int run_import(const struct options *o)
 {
 	struct importing i = { .now = time(NULL), .replace = o->replace };
-	bool from_stdin;
-	FILE *in;
+	AUTO_BUF list = BUF_INIT;
+	const char *file = o->n_args == 1 ? o->args[0] : "";
+	bool from_stdin = strcmp(file, "-") == 0;
 	int status = TOOL_FAILED;
+	FILE *in;
 
 	if (o->n_args != 1)
 		return TOOL_USAGE;
-	from_stdin = strcmp(o->args[0], "-") == 0;
-	in = from_stdin ? stdin : fopen(o->args[0], "re");
+	in = from_stdin ? stdin : fopen(file, "re");
 	if (!in) {
-		tool_error("%s: %s", o->args[0], strerror(errno));
+		tool_error("%s: %s", file, strerror(errno));
 		return TOOL_FAILED;
 	}
-	i.db = open_database(o);
-	if (i.db)
-		status = import_all(&i, in, from_stdin ? "standard input" : o->args[0]);
-	users_sqlite_close(i.db);
+	if (from_stdin)
+		file = "standard input";
+	if (read_all(in, file, &list)) {
+		i.db = open_database(o);
+		if (i.db)
+			status = import_all(&i, buf_view(&list), file);
+		users_sqlite_close(i.db);
+	}
+	if (list.data)
+		OPENSSL_cleanse(list.data, list.len);
 	if (!from_stdin)
 		(void)fclose(in);
 	return status;

@@ -121,6 +121,20 @@ class UserTest(unittest.TestCase):
         self.assertEqual(self.rows()[0][2], ha1("alice", "example.com", "new", "md5"))
         self.run_user("import", os.path.join(self.dir.name, "missing"), status=1)
 
+    def test_an_import_that_is_being_typed_does_not_lock_the_database(self):
+        self.run_user("list")
+        slow = subprocess.Popen([SIPCGI, "user", "import", "-", "-d", self.db], text=True,
+                                stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        slow.stdin.write("alice@example.com,a\n")
+        slow.stdin.flush()
+        with sqlite3.connect(self.db, timeout=0) as db:
+            db.execute("BEGIN IMMEDIATE")
+            db.execute("ROLLBACK")
+        self.assertEqual(slow.communicate("bob@example.com,b\n", 60)[0], "2 users imported\n")
+
+    def test_an_empty_list_imports_nobody(self):
+        self.assertEqual(self.run_user("import", "-"), "0 users imported\n")
+
     def test_the_configuration_says_where_the_database_is(self):
         conf = os.path.join(self.dir.name, "conf")
         with open(conf, "w", encoding="utf-8") as f:
