@@ -1,8 +1,9 @@
 /*
- * Nonces: 6 bytes of time (ms on the monotonic clock, which nobody can set back), 8 bytes of a
- * count with a random start, 16 bytes of HMAC-SHA256 over both and the realm, in base64. The key is
- * made at start and never leaves the process; so a nonce of a former process does not verify and
- * costs its user one more round trip.
+ * Nonces: 6 bytes of time (ms on the monotonic clock, which nobody can set back, from a random
+ * start, so that it does not tell how long the machine is up), 8 bytes of a count with a random
+ * start, 16 bytes of HMAC-SHA256 over both and the realm, in base64. The key is made at start and
+ * never leaves the process; so a nonce of a former process does not verify and costs its user one
+ * more round trip.
  *
  * RFC 7616 3.4.6 wants nonce counts to go up. Messages overtake each other over UDP, so a window
  * of 64 counts below the highest seen is open, each count once.
@@ -41,6 +42,7 @@ struct nonces {
 	struct runtime *rt;
 	EVP_MAC_CTX *mac; /* keyed */
 	uint64_t serial;
+	uint64_t epoch;   /* ms, added to the clock */
 	uint64_t max_age; /* ms */
 	size_t max;
 	struct map map;   /* struct used */
@@ -80,6 +82,7 @@ int nonces_new(struct runtime *rt, uint32_t max_age_s, size_t max, struct nonces
 		return -ENOMEM;
 	n->rt = rt;
 	n->serial = rt_random64(rt);
+	n->epoch = rt_random64(rt) >> (64 - 8 * TIME_LEN + 1); /* half of the range is left */
 	map_init(&n->map);
 	list_init(&n->used);
 	nonces_configure(n, max_age_s, max);
@@ -149,6 +152,11 @@ static uint64_t get(const uint8_t *p, size_t n)
 	return v;
 }
 
+static uint64_t clock_of(const struct nonces *n)
+{
+	return n->rt->now + n->epoch;
+}
+
 static int sign(struct nonces *n, const uint8_t *raw, struct slice realm, uint8_t out[MAC_LEN])
 {
 	uint8_t full[EVP_MAX_MD_SIZE];
@@ -168,7 +176,7 @@ int nonce_make(struct nonces *n, struct slice realm, char out[NONCE_LEN + 1])
 	uint8_t raw[RAW_LEN];
 	int err;
 
-	put(raw, n->rt->now, TIME_LEN);
+	put(raw, clock_of(n), TIME_LEN);
 	put(raw + TIME_LEN, n->serial++, COUNT_LEN);
 	err = sign(n, raw, realm, raw + TIME_LEN + COUNT_LEN);
 	if (err)
@@ -203,7 +211,7 @@ static struct used *find(const struct nonces *n, uint64_t made, uint64_t serial,
 
 static bool too_old(const struct nonces *n, uint64_t made)
 {
-	uint64_t now = n->rt->now & ((UINT64_C(1) << (8 * TIME_LEN)) - 1);
+	uint64_t now = clock_of(n);
 
 	return made > now || now - made >= n->max_age;
 }

@@ -218,24 +218,29 @@ static struct slice column(sqlite3_stmt *q, int at)
 	return slice_of(p, p ? (size_t)sqlite3_column_bytes(q, at) : 0);
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = slice_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+/* Value of a hexadecimal digit plus one; 0: it is none. A table, because every user has 96. */
+static const uint8_t hex_value[256] = {
+	['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,
+	['6'] = 7,  ['7'] = 8,  ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12,
+	['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16, ['A'] = 11, ['B'] = 12,
+	['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+};
 
 bool users_parse_hash(struct slice hex, uint8_t *out, size_t len)
 {
-	if (hex.n != 2 * len)
+	uint8_t raw[USERS_SHA256_LEN];
+
+	if (len > sizeof(raw) || hex.n != 2 * len)
 		return false;
-	for (size_t i = 0; i < hex.n; i++) {
-		if (hex_digit(hex.p[i]) < 0)
+	for (size_t i = 0; i < len; i++) {
+		uint8_t hi = hex_value[(uint8_t)hex.p[2 * i]];
+		uint8_t lo = hex_value[(uint8_t)hex.p[2 * i + 1]];
+
+		if (!hi || !lo)
 			return false;
+		raw[i] = (uint8_t)((hi - 1) << 4 | (lo - 1));
 	}
-	for (size_t i = 0; i < len; i++)
-		out[i] = (uint8_t)(hex_digit(hex.p[2 * i]) << 4 | hex_digit(hex.p[2 * i + 1]));
+	memcpy(out, raw, len);
 	return true;
 }
 

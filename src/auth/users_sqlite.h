@@ -31,7 +31,8 @@ int users_sqlite_del(struct users_sqlite *db, struct slice name, struct slice do
 /* One transaction around several calls; ended with @commit false, none of them happened. */
 int users_sqlite_begin(struct users_sqlite *db);
 int users_sqlite_end(struct users_sqlite *db, bool commit);
-/* A hash written in hexadecimal, exactly @len bytes of it; false, @out untouched, if it is not. */
+/* A hash written in hexadecimal, exactly @len bytes of it (32 at most); false, @out untouched, if
+ * it is not. */
 bool users_parse_hash(struct slice hex, uint8_t *out, size_t len);
 /* Those of @domain, or all when it is empty, in the order of domain and name; @fn returns not 0 to
  * stop, which is returned. */
