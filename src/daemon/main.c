@@ -181,6 +181,9 @@ static int serve(struct daemon *d)
 		LOG(LOG_ERROR, "cannot watch signals", LOG_STR("reason", strerror(-rc)));
 		return rc;
 	}
+	if (!d->config->database.n && d->config->authenticate_register)
+		LOG(LOG_WARN, "there is no database of users, so that nobody can register: set "
+			      "database, trusted or authenticate in the configuration");
 	LOG(LOG_INFO, "ready", LOG_STR("version", SIPCGID_VERSION), LOG_INT("pid", getpid()),
 	    LOG_STR("file", d->file ? d->file : ""));
 	notify_send("READY=1");
