@@ -42,6 +42,9 @@ static int apply_status(struct cgi_run *run, const struct cgi_message *m,
 		return 0;
 	if (m->status == 100 && txn_status(ctx->st) >= 100)
 		return 0;
+	/* Targets named before it have been called by then, however the output was cut. */
+	if (m->status >= 200)
+		proxy_ctx_start(ctx, true);
 	rc = answer_send(run, m);
 	if (rc == -ENOMEM || rc == -EBADMSG || rc == -EMSGSIZE)
 		return rc == -ENOMEM ? rc

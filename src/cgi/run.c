@@ -71,8 +71,12 @@ static bool take_messages(struct cgi_run *run)
 	}
 	if (rc == -ENOMEM)
 		error = (struct cgi_output_error){ .reason = "out of memory", .clause = "" };
-	if (rc < 0)
+	if (rc < 0) {
+		/* What came before has taken effect, also in the same read: SIPCGI.md 3. */
+		if (run->ss)
+			proxy_ctx_start(run->ss->ctx, true);
 		malformed(run, &error);
+	}
 	return !run->failed && run->ss;
 }
 

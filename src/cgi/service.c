@@ -157,7 +157,7 @@ void service_bad_frame(struct service *s, struct slice head, const struct rt_flo
 	msg->flow = *flow;
 	msg->received_at = s->rt->now;
 	/* Without its body it must not be taken for a good one. */
-	if (!msg->fault.reason) {
+	if (!msg->fault.reason || too_large) {
 		msg->fault = error;
 		msg->fault_status = too_large ? 513 : 400;
 	}

@@ -26,9 +26,9 @@ def peer():
     """peer(daemon, transport="udp", ipv6=False) gives a Peer that talks to it."""
     peers = []
 
-    def make(daemon, transport="udp", ipv6=False):
+    def make(daemon, transport="udp", ipv6=False, port=0):
         p = Peer(daemon.addr(transport, ipv6) if daemon else None, transport,
-                 "::1" if ipv6 else "127.0.0.1")
+                 "::1" if ipv6 else "127.0.0.1", port)
         peers.append(p)
         return p
 

@@ -91,12 +91,12 @@ def message(start, fields, body=b""):
 class Peer:
     """A user agent's socket: UDP, or TCP with one listening socket and any number of connections."""
 
-    def __init__(self, server=None, transport="udp", host="127.0.0.1"):
+    def __init__(self, server=None, transport="udp", host="127.0.0.1", port=0):
         self.transport, self.host = transport, host
         self.family = socket.AF_INET6 if ":" in host else socket.AF_INET
         kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
         self.sock = socket.socket(self.family, kind)
-        self.sock.bind((host, 0))
+        self.sock.bind((host, port))
         if transport == "tcp":
             self.sock.listen(64)
         self.port = self.sock.getsockname()[1]

@@ -1,0 +1,85 @@
+"""What several tests of the proxy, the registrar and the transports need."""
+import contextlib
+
+from cgicalls import final
+from daemon import Daemon
+from sip import message, unique
+
+DOMAIN = "example.test"
+# Transactions that time out after 3.2 s instead of 32.
+SHORT = 'transaction { t1 = "50ms" t2 = "200ms" t4 = "250ms" }\n'
+IPV6 = """
+listen "udp:127.0.0.1:0" {}
+listen "tcp:127.0.0.1:0" {}
+listen "udp:[::1]:0" {}
+listen "tcp:[::1]:0" {}
+"""
+
+
+@contextlib.contextmanager
+def running(factory, config="", **kw):
+    """A daemon for a whole module: @factory is pytest's tmp_path_factory."""
+    directory = factory.mktemp("daemon")
+    for d in (directory, directory.parent):
+        d.chmod(0o755)
+    daemon = Daemon(directory / "d", config, **kw)
+    try:
+        yield daemon
+    finally:
+        daemon.stop()
+
+
+def aor(user):
+    return f"sip:{user}@{DOMAIN}"
+
+
+def bind(peer, user, contacts, fields=()):
+    """Registers these Contact values, "<sip:..>;q=0.5", in one request; its 200."""
+    req = peer.request("REGISTER", f"sip:{DOMAIN}",
+                       [*[("Contact", c) for c in contacts], ("Expires", "300"), *fields],
+                       from_=f"<{aor(user)}>;tag={unique()}", to=f"<{aor(user)}>")
+    ok = final(peer, req)
+    assert ok.status == 200, ok
+    return ok
+
+
+def ring(registrant, *callees, qs=None):
+    """A new user whose bindings are these peers, with these q values; its URI."""
+    user = unique("user")
+    bind(registrant, user, [f"<{c.uri(user)}>" + (f";q={qs[i]}" if qs else "")
+                            for i, c in enumerate(callees)])
+    return aor(user)
+
+
+def talk(caller, callee, uri, fields=(), body=b"", **known):
+    """INVITE, 200, ACK: the INVITE as sent and as received, the 200 as received."""
+    invite = caller.request("INVITE", uri, fields, body, **known)
+    got = callee.expect("INVITE")
+    callee.reply(got, 200)
+    ok = caller.expect(200)
+    caller.ack(invite, ok)
+    callee.expect("ACK")
+    return invite, got, ok
+
+
+def alive(daemon, peer):
+    """The server still answers OPTIONS."""
+    host, port = daemon.addr()
+    req = peer.request("OPTIONS", f"sip:{host}:{port}")
+    assert final(peer, req).status == 200
+
+
+def self_uri(daemon, user=None, transport="udp", ipv6=False):
+    """The server's own address as a URI; as a route, with ;lr behind it."""
+    host, port = daemon.addr(transport, ipv6)
+    host = f"[{host}]" if ":" in host else host
+    return "sip:" + (f"{user}@" if user else "") + f"{host}:{port}"
+
+
+def raw_request(peer, method, uri, more=(), drop=(), body=b"", via=None, version="SIP/2.0"):
+    """Bytes of a request with exactly these fields: the usual ones without @drop, then @more."""
+    usual = [("Via", via or peer.via()), ("Max-Forwards", "70"),
+             ("From", f"<sip:caller@elsewhere.test>;tag={unique('f')}"), ("To", f"<{uri}>"),
+             ("Call-ID", unique("call")), ("CSeq", f"1 {method}")]
+    return message(f"{method} {uri} {version}",
+                   [f for f in usual if f[0].lower() not in drop] + list(more), body)
