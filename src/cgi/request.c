@@ -118,7 +118,8 @@ static void on_request(void *arg, struct txn *st, struct sip_msg *req)
 
 /*
  * An ACK for a 2xx goes where its dialog goes, without a transaction: RFC 3261 16.11, 13.2.2.4.
- * One that does not follow a route set through us is only forwarded for those we relay for.
+ * One of no dialog, or that does not follow a route set through us, is only forwarded for those we
+ * relay for.
  */
 static void on_ack(void *arg, struct txn *st, struct sip_msg *ack)
 {
@@ -144,7 +145,7 @@ static void on_ack(void *arg, struct txn *st, struct sip_msg *ack)
 		location_iter_init(&it, set, s->rt->wall);
 		if (!location_iter_next(&it, &b) || arena_dup(&arena, b.contact, &f.uri) < 0)
 			goto drop;
-	} else if (!routing.popped && !routing.strict &&
+	} else if (!(ack->to_tag.n && (routing.popped || routing.strict)) &&
 		   !trust_has(&s->config->trusted, &ack->flow.peer)) {
 		goto drop;
 	}
