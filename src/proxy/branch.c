@@ -229,6 +229,11 @@ void proxy_branch_start(struct proxy_branch *b)
 
 	b->timer_c.fire = timer_c_fired;
 	b->state = BRANCH_RESOLVING;
+	/* It came to the server itself, and a script wants it elsewhere: 16.3 step 3. */
+	if (b->ctx->req->max_forwards == 0 && !b->target.keep_max_forwards) {
+		proxy_branch_failed(b, 483);
+		return;
+	}
 	if (b->target.flow) {
 		b->places.n = 1;
 		b->places.v[0] =

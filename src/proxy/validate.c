@@ -13,6 +13,17 @@ static bool scheme_known(const struct sip_msg *req)
 	       slice_istarts(req->uri, SLICE("urn:service:"));
 }
 
+/* Nothing is forwarded then: the last hop allowed was the one to us (16.3 step 3). */
+static bool for_the_server(const struct proxy *p, const struct sip_msg *req)
+{
+	struct sip_uri uri;
+	const char *reason;
+
+	return (req->method == SIP_REGISTER || req->method == SIP_OPTIONS) &&
+	       !sip_msg_field(req, SIP_H_ROUTE) && sip_uri_parse(req->uri, &uri, &reason) == 0 &&
+	       !uri.user.p && proxy_is_self(p, &uri);
+}
+
 /* We have no proxy extension that a client could require (RFC 3261 16.3 step 5). */
 static int unsupported(const struct sip_msg *req, struct arena *arena, struct slice *ret)
 {
@@ -38,7 +49,7 @@ int proxy_validate(const struct proxy *p, const struct sip_msg *req, struct aren
 
 	if (!scheme_known(req)) {
 		no.status = 416;
-	} else if (req->max_forwards == 0) {
+	} else if (req->max_forwards == 0 && !for_the_server(p, req)) {
 		no.status = 483;
 	} else if (proxy_is_loop(p, req, proxy_loop_hash(p, req))) {
 		no.status = 482;
