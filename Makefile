@@ -3,7 +3,8 @@
 #
 #   make run            the demo server in the foreground
 #   make demo           the same, with calls, by itself
-#   make test           unit, corpus and tool tests, black-box tests, 300 simulator seeds
+#   make test           unit, corpus and tool tests, black-box tests, 300 simulator seeds:
+#                       make unit, make blackbox and make seeds in one
 #   make sim SEEDS=1000 the simulator only
 #   make bench          CPU time per call and registration
 #   make format         clang-format on everything
@@ -17,14 +18,14 @@ PYTHON ?= /usr/bin/python3
 export SIPCGID ?= $(abspath $(BUILD))/src/daemon/sipcgid
 export SIPCGI ?= $(abspath $(BUILD))/src/tool/sipcgi
 
-.PHONY: build run demo test unit blackbox sim bench format install clean
+MESON_TEST = meson test -C $(BUILD) --timeout-multiplier 4 --print-errorlogs
 
-build: $(BUILD)/build.ninja
-	@ninja -C $(BUILD)
+.PHONY: build run demo test unit blackbox seeds sim bench format install clean
 
-$(BUILD)/build.ninja:
+build:
 	@tools/deps build
-	meson setup --prefix=$(PREFIX) $(BUILD)
+	@[ -e $(BUILD)/build.ninja ] || meson setup --prefix=$(PREFIX) $(BUILD)
+	@ninja -C $(BUILD)
 
 run: build
 	@tools/run-demo
@@ -33,15 +34,18 @@ demo: build
 	@tools/deps test
 	@tools/run-demo --calls
 
-test: unit blackbox sim
+test: unit blackbox seeds
 
 unit: build
 	@tools/deps test
-	meson test -C $(BUILD) --timeout-multiplier 4 --print-errorlogs
+	$(MESON_TEST) --no-suite sim
 
 blackbox: build
 	@tools/deps test
 	$(PYTHON) -m pytest -q tests/blackbox
+
+seeds: build
+	$(MESON_TEST) --suite sim
 
 sim: build
 	$(BUILD)/tests/sim/sim --seeds $(SEEDS)
