@@ -124,6 +124,19 @@ void check_in(struct sim *w, struct packet *p, const struct rt_flow *flow, bool 
 	list_init(&r->finals);
 }
 
+void check_bad_frame(struct sim *w, struct slice head, const struct rt_flow *flow)
+{
+	struct packet *p = sim_keep(w, packet_from(head));
+	struct sip_error error;
+	struct sip_msg *m = check_parse(w, p, &error);
+	struct check_req *r;
+
+	check_in(w, p, flow, true);
+	r = m && m->is_request ? check_find(w, &m->via, m->method) : NULL;
+	if (r)
+		r->faulty = true;
+}
+
 void check_out(struct sim *w, struct packet *p, const struct rt_flow *to)
 {
 	struct sip_error error = { 0 };

@@ -22,8 +22,8 @@ static void script_init(struct sim *w, struct cgi_script *s, struct slice name)
 {
 	*s = (struct cgi_script){
 		.name = name,
-		.path = SLICE("/scripts/it\0"),
-		.dir = SLICE("/scripts\0"),
+		.path = SLICE("/scripts/it"),
+		.dir = SLICE("/scripts"),
 		.env = SLICE("PATH=/usr/bin\0LANG=C\0"),
 		.n_env = 2,
 		.timeout_ms = 1000 + rng_below(&w->chance, 10000),
@@ -101,8 +101,10 @@ struct service_config *sim_config_new(struct sim *w)
 	o->c.proxy.max_breadth = rng_percent(&w->chance, 20) ? 3 : PROXY_MAX_BREADTH;
 	if (rng_percent(&w->chance, 30))
 		o->c.proxy.tel_gateway = SLICE("sip:one.foreign.test");
-	if (rng_percent(&w->chance, 3))
+	if (rng_percent(&w->chance, 3)) {
 		o->c.txn.max = 5;
+		w->overload = true;
+	}
 	trust_init(&o->c.trusted);
 	if (rng_percent(&w->chance, 60) &&
 	    trust_add(&o->c.trusted, rng_percent(&w->chance, 50) ? SLICE("198.51.100.0/29")

@@ -65,8 +65,10 @@ static void to_core(struct sim *w, struct flight *f)
 		n = sip_frame(&frame, bytes, &msg);
 		if (n != (ptrdiff_t)bytes.n || msg.n != bytes.n) {
 			f->conn->alive = false;
-			if (n == -EBADMSG || n == -EMSGSIZE)
-				service_bad_frame(w->svc, msg, &f->flow, n == -EMSGSIZE);
+			if (n != -EBADMSG && n != -EMSGSIZE)
+				return;
+			check_bad_frame(w, msg, &f->flow);
+			service_bad_frame(w->svc, msg, &f->flow, n == -EMSGSIZE);
 			return;
 		}
 	}

@@ -154,7 +154,7 @@ struct sim {
 
 	struct check *check;
 	unsigned epoch; /* restarts */
-	bool restarted; /* promises over a restart do not hold */
+	bool overload;  /* so few transactions that some requests get a stateless 503 */
 	bool ending;    /* new requests have ended */
 	size_t n_messages, n_events;
 
@@ -224,6 +224,8 @@ void script_forget(struct sim *w);
 void check_init(struct sim *w);
 void check_fini(struct sim *w);
 void check_in(struct sim *w, struct packet *p, const struct rt_flow *flow, bool wild);
+/* The head of what cannot be followed: its answer may be anything. */
+void check_bad_frame(struct sim *w, struct slice head, const struct rt_flow *flow);
 void check_out(struct sim *w, struct packet *p, const struct rt_flow *to);
 /* After every event. */
 void check_live(struct sim *w);

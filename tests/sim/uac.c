@@ -161,7 +161,7 @@ static struct slice some_fields(struct agent *a)
 		buf_str(&b, "Supported: path, 100rel\r\nSubject: a, \"b\"\r\n");
 	if (rng_percent(&w->chance, 5))
 		buf_printf(&b, "Max-Breadth: %u\r\n", rng_below(&w->chance, 4));
-	if (rng_percent(&w->chance, 3))
+	if (!w->p.quiet && rng_percent(&w->chance, 3))
 		buf_str(&b, "Record-Route: <sip:198.51.100.250;lr>\r\n");
 	/* Too large for a datagram: RFC 3261 18.1.1. */
 	if (rng_percent(&w->chance, 4))

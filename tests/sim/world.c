@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "agent.h"
+#include "base/log.h"
 #include "sim.h"
 
 #define HOUR_MS UINT64_C(3600000)
@@ -99,6 +100,17 @@ void sim_fail(struct sim *w, const char *invariant, const char *fmt, ...)
 		(unsigned long long)w->opt.seed);
 	/* The run's memory is not given back: that is no leak worth a report. */
 	_exit(1);
+}
+
+/* What the core says about it, with --trace. */
+static void log_line(void *arg, enum log_level level, const char *msg,
+		     const struct log_field *fields, size_t n)
+{
+	AUTO_BUF line = BUF_INIT;
+
+	(void)arg;
+	log_format_text(&line, level, msg, fields, n);
+	printf("          %.*s\n", SLICE_FMT(buf_view(&line)));
 }
 
 /* ---- the world ---- */
@@ -260,6 +272,10 @@ static void sim_init(struct sim *w, const struct sim_options *opt)
 	list_init(&w->runs);
 	map_init(&w->calls);
 	map_init(&w->uass);
+	if (opt->trace) {
+		log_sink_set(log_line, NULL);
+		log_level_set(LOG_DEBUG);
+	}
 	draw_profile(w);
 	runtime_init(w);
 	check_init(w);
