@@ -6,13 +6,11 @@
 #include "runner/exec/client.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -33,29 +31,6 @@ void exec_pool_wake(struct exec_pool *pool)
 }
 
 /* --- what is said to the spawner --- */
-
-static int blob_fd(const struct rt_job *job)
-{
-	const struct slice parts[] = { { job->path.p, job->path.n + 1 },
-				       { job->dir.p, job->dir.n + 1 },
-				       job->env };
-	AUTO_CLOSE int fd = memfd_create("sipcgid-job", MFD_CLOEXEC);
-
-	if (fd == -1)
-		return -errno;
-	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
-		struct slice s = parts[i];
-
-		while (s.n > 0) {
-			const ssize_t n = write(fd, s.p, s.n);
-
-			if (n == -1)
-				return -errno;
-			s = slice_skip(s, (size_t)n);
-		}
-	}
-	return TAKE_FD(fd);
-}
 
 static int packet_send(struct exec_pool *pool, struct iovec *iov, size_t n_iov, const int *fds,
 		       size_t n_fds)
@@ -109,18 +84,14 @@ static int send_start(struct exec_pool *pool, struct exec_run *run)
 	};
 	int fds[EXEC_FDS_MAX], rc;
 	size_t n_fds = 0, n_iov = ARRAY_LEN(iov);
-	AUTO_CLOSE int blob = -1;
 
 	if (run->has_stdin)
 		fds[n_fds++] = run->child_fd[EXEC_IN];
 	fds[n_fds++] = run->child_fd[EXEC_OUT];
 	fds[n_fds++] = run->child_fd[EXEC_ERR];
-	if (job->path.n + job->dir.n + 2 + job->env.n > EXEC_INLINE_MAX) {
-		blob = blob_fd(job);
-		if (blob < 0)
-			return blob;
+	if (run->blob != -1) {
 		req.flags |= EXEC_BLOB_FD;
-		fds[n_fds++] = blob;
+		fds[n_fds++] = run->blob;
 		n_iov = 1;
 	}
 	rc = packet_send(pool, iov, n_iov, fds, n_fds);

@@ -71,6 +71,7 @@ struct exec_run {
 	struct slice body;        /* not yet written */
 	int fd[EXEC_PIPES];       /* our ends; -1: closed */
 	int child_fd[EXEC_PIPES]; /* the script's, until the job is sent */
+	int blob;                 /* path, dir and env when they do not fit a packet; until sent */
 	uv_poll_t poll[EXEC_PIPES];
 };
 

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "runner/exec/client.h"
@@ -48,6 +49,9 @@ static void pipe_close(struct exec_run *run, enum exec_pipe which)
 
 static void pipes_close(struct exec_run *run)
 {
+	if (run->blob != -1)
+		(void)close(run->blob);
+	run->blob = -1;
 	for (int i = 0; i < EXEC_PIPES; i++)
 		pipe_close(run, i);
 }
@@ -206,6 +210,31 @@ static void on_timer(struct wheel_timer *t)
 
 /* --- life --- */
 
+/* What does not fit into a packet goes in a memory file. */
+static int blob_open(struct exec_run *run)
+{
+	const struct rt_job *job = &run->job;
+	const struct slice parts[] = { { job->path.p, job->path.n + 1 },
+				       { job->dir.p, job->dir.n + 1 },
+				       job->env };
+
+	run->blob = memfd_create("sipcgid-job", MFD_CLOEXEC);
+	if (run->blob == -1)
+		return -errno;
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+		struct slice s = parts[i];
+
+		while (s.n > 0) {
+			const ssize_t n = write(run->blob, s.p, s.n);
+
+			if (n == -1)
+				return -errno;
+			s = slice_skip(s, (size_t)n);
+		}
+	}
+	return 0;
+}
+
 int exec_run_open(struct exec_pool *pool, const struct rt_job *job, struct exec_run **ret)
 {
 	struct list *idle = list_pop(&pool->idle);
@@ -218,6 +247,7 @@ int exec_run_open(struct exec_pool *pool, const struct rt_job *job, struct exec_
 	memset(run, 0, sizeof(*run));
 	run->pool = pool;
 	run->pid = -1;
+	run->blob = -1;
 	run->job = *job;
 	run->body = job->body;
 	run->has_stdin = job->body.n > 0;
@@ -226,6 +256,8 @@ int exec_run_open(struct exec_pool *pool, const struct rt_job *job, struct exec_
 		run->fd[i] = run->child_fd[i] = -1;
 	pool->refs++;
 
+	if (job->path.n + job->dir.n + 2 + job->env.n > EXEC_INLINE_MAX)
+		rc = blob_open(run);
 	/* Without a body the script reads the spawner's /dev/null. */
 	for (int i = run->has_stdin ? EXEC_IN : EXEC_OUT; rc == 0 && i < EXEC_PIPES; i++)
 		rc = pipe_open(run, i);
@@ -267,6 +299,9 @@ void exec_run_sent(struct exec_run *run)
 			(void)close(run->child_fd[i]);
 		run->child_fd[i] = -1;
 	}
+	if (run->blob != -1)
+		(void)close(run->blob);
+	run->blob = -1;
 }
 
 void exec_run_finish(struct exec_run *run, enum rt_run_end how, int status)

@@ -20,7 +20,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -32,7 +31,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/cleanup.h"
+#include "runner/exec/children.h"
 #include "runner/exec/job.h"
 #include "runner/exec/limits.h"
 #include "runner/exec/wire.h"
@@ -146,32 +145,6 @@ static void run_kill(struct run *r)
 		(void)kill(-r->pid, SIGKILL);
 	else
 		run_forget(r);
-}
-
-static void child_each(void (*fn)(pid_t pid))
-{
-	char path[64], buf[4096];
-	size_t have = 0;
-	AUTO_CLOSE int fd = -1;
-	ssize_t n;
-
-	(void)snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd == -1)
-		return;
-	/* "123 456 ": zombies stay in it until we reap them, so it does not shift as we read. */
-	while ((n = read(fd, buf + have, sizeof(buf) - 1 - have)) > 0) {
-		char *p = buf, *blank;
-
-		have += (size_t)n;
-		buf[have] = '\0';
-		while ((blank = strchr(p, ' '))) {
-			fn((pid_t)strtol(p, NULL, 10));
-			p = blank + 1;
-		}
-		have -= (size_t)(p - buf);
-		memmove(buf, p, have);
-	}
 }
 
 static void stray_check(pid_t pid)
@@ -368,7 +341,7 @@ static int spawner_loop(void)
 	for (;;) {
 		wait = deadlines(&ts);
 		if (sp.sweep && !sp.childless)
-			child_each(stray_check);
+			exec_children_each(stray_check);
 		sp.sweep = false;
 		report_flush();
 
@@ -428,7 +401,7 @@ static void children_end(void)
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
 	while (now_ms() < until) {
-		child_each(kill_child);
+		exec_children_each(kill_child);
 		while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
 			;
 		if (pid == -1)

@@ -7,7 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
+
+#include "runner/exec/children.h"
 
 static struct rt_job job_of(struct world *w, const char *name, const char *text)
 {
@@ -341,6 +344,79 @@ static void a_stop_of_what_could_not_be_executed_ends_once(void **state)
 	world_end(w);
 }
 
+/* The limit that leaves so many descriptors to open. */
+static rlim_t limit_for(unsigned n)
+{
+	for (int fd = 0;; fd++)
+		if (fcntl(fd, F_GETFD) == -1 && n-- == 0)
+			return (rlim_t)fd;
+}
+
+static void descriptors_are_reserved_before_a_run_is_accepted(void **state)
+{
+	struct world *w = world_new();
+	struct rt_job job = job_of(w, "s", "#!/bin/sh\nread x; echo $x\n");
+	static char big[60000];
+	struct rlimit old, low;
+	struct seen s = { 0 }, more = { 0 };
+
+	(void)state;
+	memset(big, 'x', sizeof(big));
+	big[0] = 'A';
+	big[1] = '=';
+	big[sizeof(big) - 1] = '\0';
+	job.env = slice_of(big, sizeof(big));
+	job.body = SLICE("body\n");
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	low = old;
+
+	/* Three pipes, and a file for the large environment. */
+	for (unsigned n = 0; n < 7; n++) {
+		low.rlim_cur = limit_for(n);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+		assert_int_equal(world_start(w, &job, &s), -EMFILE);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	}
+	low.rlim_cur = limit_for(7);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	assert_int_equal(world_start(w, &job, &s), 0);
+	low.rlim_cur = limit_for(0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	assert_int_equal(world_start(w, &job, &more), -EAGAIN);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	WORLD_UNTIL(w, s.ended);
+	assert_int_equal(s.how, RT_RUN_EXITED);
+	assert_true(slice_eq(buf_view(&s.out), SLICE("body\n")));
+	seen_free(&s);
+	world_end(w);
+}
+
+static unsigned n_found;
+static pid_t found;
+
+static void on_found(pid_t pid)
+{
+	n_found++;
+	found = pid;
+}
+
+static void children_are_found_either_way(void **state)
+{
+	static exec_child_fn *const fn = on_found;
+	static void (*const ways[])(exec_child_fn *) = { exec_children_each, exec_children_scan };
+	struct world *w = world_new();
+	const pid_t pid = exec_pool_pid(w->pool);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+		n_found = 0;
+		ways[i](fn);
+		assert_int_equal(n_found, 1);
+		assert_int_equal(found, pid);
+	}
+	world_end(w);
+}
+
 static void runs_end_with_the_pool(void **state)
 {
 	struct world *w = world_new();
@@ -481,6 +557,8 @@ int main(int argc, char **argv)
 		HARNESS_TEST(a_flood_starves_nobody),
 		HARNESS_TEST(a_run_can_be_stopped_before_it_was_started),
 		HARNESS_TEST(a_stop_of_what_could_not_be_executed_ends_once),
+		HARNESS_TEST(descriptors_are_reserved_before_a_run_is_accepted),
+		HARNESS_TEST(children_are_found_either_way),
 		HARNESS_TEST(runs_end_with_the_pool),
 		HARNESS_TEST(a_killed_spawner_is_replaced_and_its_runs_are_lost),
 		HARNESS_TEST(a_killed_keeper_is_replaced_too),
