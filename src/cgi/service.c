@@ -58,6 +58,8 @@ int service_new(struct runtime *rt, struct service_config *config, struct locati
 	s->config = service_config_ref(config);
 	list_init(&s->sessions);
 	list_init(&s->lanes);
+	list_init(&s->runs);
+	map_init(&s->accepts);
 	policy = (struct registrar_policy){
 		.domain = is_domain, .user = is_user, .aor = canonical_aor, .arg = s
 	};
@@ -87,6 +89,7 @@ void service_free(struct service *s)
 		proxy_ctx_abort(ss->ctx);
 	}
 	registrar_free(s->registrar);
+	run_stop_all(s);
 	txn_layer_free(s->txns);
 	auth_free(s->auth);
 	run_lanes_free(s);

@@ -33,6 +33,8 @@ struct service {
 	size_t n_sessions;
 	struct list lanes;
 	bool draining;
+	struct list runs; /* struct cgi_run.link: under way, also those nobody listens to */
+	struct map accepts; /* struct session.accept.node */
 };
 
 /* Who sent a request, as far as it is known. */
