@@ -177,6 +177,7 @@ static int put(struct fields *f, const struct cgi_header *h)
 	case SIP_H_VIA:
 	case SIP_H_CALL_ID:
 	case SIP_H_CSEQ:
+	case SIP_H_MAX_BREADTH: /* what a fork may use is counted here: RFC 5393 5.3 */
 		ignored(f, h->name, h->line, "not the script's to change");
 		return 0;
 	case SIP_H_CONTENT_LENGTH:
@@ -256,6 +257,23 @@ static int put_body(struct fields *f)
 	return rc;
 }
 
+/* A field that is not what its name says, or twice what may be there once, must not leave: it is
+ * the server that would be blamed. */
+static int check_readable(const struct fields *f)
+{
+	struct packet *packet;
+	struct sip_error error;
+	AUTO_MSG *msg = NULL;
+	int rc;
+
+	rc = sip_render(f->req, f->edits, &packet);
+	if (rc < 0)
+		return rc == -EMSGSIZE ? -EBADMSG : rc;
+	rc = sip_msg_parse(packet, &msg, &error);
+	packet_unref(packet);
+	return rc == 0 && msg->fault.reason ? -EBADMSG : rc;
+}
+
 int fields_to_target(struct cgi_run *run, const struct cgi_message *m, struct proxy_target *target)
 {
 	struct proxy_ctx *ctx = run->ss->ctx;
@@ -279,6 +297,8 @@ int fields_to_target(struct cgi_run *run, const struct cgi_message *m, struct pr
 		rc = remove_all(&f);
 	if (rc == 0)
 		rc = put_body(&f);
+	if (rc == 0)
+		rc = check_readable(&f);
 	target->edits = f.edits;
 	return rc;
 }

@@ -17,6 +17,7 @@ static void run_free(struct cgi_run *run)
 {
 	if (!run)
 		return;
+	list_del(&run->link);
 	cgi_output_fini(&run->output);
 	buf_fini(&run->error_line);
 	buf_fini(&run->env);
@@ -129,7 +130,7 @@ static void settle(struct cgi_run *run)
 		return;
 	ss->run = NULL;
 	run->ss = NULL;
-	if (run->failed || ss->ctx->answered || ss->ctx->cancelled)
+	if (ss->ctx->answered || ss->ctx->cancelled)
 		return;
 	if (!run->acted)
 		default_action(ss);
@@ -175,7 +176,8 @@ static void conclude(struct cgi_run *run, enum rt_run_end how, int status)
 		fail(run, 500, &error);
 		return;
 	case RT_RUN_CANCELLED:
-		run->failed = true;
+		error.reason = "stopped";
+		fail(run, 500, &error);
 		return;
 	case RT_RUN_EXITED:
 	case RT_RUN_SIGNALED:
@@ -200,6 +202,10 @@ static void on_ended(void *arg, enum rt_run_end how, int status)
 	struct service *s = run->svc;
 
 	log_error_line(run);
+	if (!s) {
+		run_free(run);
+		return;
+	}
 	if (!run->failed && run->ss)
 		conclude(run, how, status);
 	settle(run);
@@ -307,6 +313,7 @@ bool run_start(struct session *ss)
 	if (rc == 0) {
 		METRIC_INC(s->rt, SCRIPT_RUNS);
 		lane->running++;
+		list_push_back(&s->runs, &run->link);
 		ss->run = run;
 		return true;
 	}
@@ -341,6 +348,17 @@ void run_give_up_waiting(struct session *ss)
 	list_del(&ss->waiting);
 	ss->lane->n_waiting--;
 	rt_timer_stop(ss->svc->rt, &ss->patience);
+}
+
+void run_stop_all(struct service *s)
+{
+	for (struct list *it; (it = list_pop(&s->runs));) {
+		struct cgi_run *run = LIST_ENTRY(it, struct cgi_run, link);
+
+		run->svc = NULL;
+		run->lane = NULL;
+		s->rt->ops->run_stop(s->rt, run->rt_run);
+	}
 }
 
 /* The script is left to end in its own time: it may have work of its own to finish. */

@@ -8,8 +8,9 @@
 
 /* One run of a session's script; heap, freed when it has ended. */
 struct cgi_run {
-	struct session *ss; /* NULL once the session does not care any more */
-	struct service *svc;
+	struct list link;    /* service.runs */
+	struct session *ss;  /* NULL once the session does not care any more */
+	struct service *svc; /* NULL once it is gone */
 	struct cgi_lane *lane;
 	struct service_config *config; /* keeps the script's description */
 	const struct cgi_script *script;
@@ -46,6 +47,8 @@ void lanes_next(struct service *s);
 /* True: it waits. False: the queue is full, it has been answered 503. */
 bool lane_wait(struct cgi_lane *lane, struct session *ss);
 
+/* run.c: no run calls back any more but to free itself. */
+void run_stop_all(struct service *s);
 /* run.c: starts it now; false: no place, it has to wait. */
 bool run_start(struct session *ss);
 
