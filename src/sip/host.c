@@ -47,13 +47,17 @@ static bool parse_ip4(const char *p, const char *end, uint8_t out[4])
 
 bool sip_host_ip6(struct slice s, uint8_t out[SIP_IP6_LEN])
 {
-	const char *p = s.p, *end = s.p + s.n;
+	const char *p, *end;
 	uint8_t b[SIP_IP6_LEN];
 	size_t n = 0;
 	size_t gap = SIZE_MAX;
 	bool ip4_must_follow = false;
 
-	if (s.n >= 2 && p[0] == '[' && end[-1] == ']') {
+	if (s.n < 2)
+		return false;
+	p = s.p;
+	end = p + s.n;
+	if (p[0] == '[' && end[-1] == ']') {
 		p++;
 		end--;
 	}
@@ -160,11 +164,12 @@ bool sip_host_eq(struct slice a, struct slice b)
 int sip_take_hostport(struct slice *rest, bool lws, struct slice *ret_host, uint16_t *ret_port)
 {
 	struct slice s = *rest, host, after;
-	const char *p = s.p, *end = s.p + s.n;
+	const char *p = s.p, *end;
 	unsigned port = 0;
 
 	if (s.n == 0)
 		return -EBADMSG;
+	end = p + s.n;
 	if (*p == '[') {
 		p = memchr(p, ']', s.n);
 		if (!p)

@@ -217,14 +217,14 @@ static const char *find_colon(const char *p, const char *end)
 int sip_uri_parse(struct slice s, struct sip_uri *ret, const char **reterr_reason)
 {
 	struct sip_uri u = { .text = s };
-	const char *end = s.p + s.n;
-	const char *p;
+	const char *p, *end;
 	int rc = 0;
 
 	if (s.n == 0)
 		return bad("empty URI", reterr_reason);
 	if (s.n > SIP_URI_MAX)
 		return bad("URI too long", reterr_reason);
+	end = s.p + s.n;
 	p = find_colon(s.p, end);
 	if (!p)
 		return bad("no scheme in a URI", reterr_reason);
@@ -259,12 +259,12 @@ int sip_uri_parse(struct slice s, struct sip_uri *ret, const char **reterr_reaso
 
 bool sip_uri_next_param(struct slice *rest, struct slice *ret_name, struct slice *ret_value)
 {
-	const char *p = rest->p, *end = p + rest->n;
-	const char *q;
+	const char *p, *q, *end;
 
 	if (rest->n == 0)
 		return false;
-	q = ++p; /* the semicolon */
+	end = rest->p + rest->n;
+	p = q = rest->p + 1; /* behind the semicolon */
 	while (q < end && *q != ';' && *q != '=')
 		q++;
 	*ret_name = between(p, q);
@@ -361,7 +361,7 @@ int sip_uri_aor(const struct sip_uri *u, struct buf *out)
 
 int sip_uri_unescape(struct slice s, struct buf *out)
 {
-	const char *p = s.p, *end = p + s.n;
+	const char *p = s.p, *end = s.n ? p + s.n : p;
 	size_t before = out->len;
 
 	for (; p < end; p++) {

@@ -37,9 +37,12 @@ static unsigned fold(unsigned c)
 
 bool sip_uri_text_eq(struct slice a, struct slice b, bool exact_case)
 {
-	const char *p = a.p, *p_end = p + a.n;
-	const char *q = b.p, *q_end = q + b.n;
+	const char *p = a.p, *p_end, *q = b.p, *q_end;
 
+	if (a.n == 0 || b.n == 0)
+		return a.n == b.n;
+	p_end = p + a.n;
+	q_end = q + b.n;
 	while (p < p_end && q < q_end) {
 		unsigned c = take_char(&p, p_end);
 		unsigned d = take_char(&q, q_end);
@@ -119,7 +122,7 @@ static bool next_header(struct slice *rest, struct slice *ret_name, struct slice
 
 static size_t decode(struct slice s, char out[SIP_URI_MAX])
 {
-	const char *p = s.p, *end = p + s.n;
+	const char *p = s.p, *end = s.n ? p + s.n : p;
 	size_t n = 0;
 
 	while (p < end && n < SIP_URI_MAX)

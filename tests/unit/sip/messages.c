@@ -82,8 +82,7 @@ static const char *const others[] = {
 	"Accept: application/sdp;level=1, */*",
 	"Allow: INVITE, ACK",
 	"Warning: 307 isi.edu \"Session parameter 'foo' not understood\"",
-	"Authorization: Digest username=\"bob\", realm=\"b.com\", nonce=\"8\", uri=\"sip:b.com\","
-	" response=\"6\"",
+	"Authorization: Digest username=\"b\",realm=\"r\",nonce=\"8\",uri=\"sip:b\",response=\"6\"",
 };
 
 static void put_name(struct buf *b, const char *full, const char *compact)
