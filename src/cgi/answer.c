@@ -86,23 +86,16 @@ static int party(struct cgi_run *run, const struct cgi_message *m, enum sip_head
 	return arena_printf(arena, ret, "%.*s: %.*s", SLICE_FMT(h->name), SLICE_FMT(h->value));
 }
 
-/* A response with other parties: rendered, read again, edited. Rare. */
-static int send_changed(struct cgi_run *run, struct sip_reply *reply, struct slice from,
-			struct slice to, struct arena *arena)
+/* The same response with other parties: read again, edited. Rare. */
+static int change(struct packet *packet, struct slice from, struct slice to, struct arena *arena,
+		  struct packet **ret)
 {
-	struct txn *st = run->ss->ctx->st;
-	struct packet *packet, *changed;
 	struct sip_edits edits;
 	struct sip_error error;
 	AUTO_MSG *msg = NULL;
 	int rc;
 
-	reply->to_tag = txn_to_tag(st);
-	rc = sip_reply_render(run->ss->ctx->req, txn_via_top(st), reply, &packet);
-	if (rc < 0)
-		return rc;
 	rc = sip_msg_parse(packet, &msg, &error);
-	packet_unref(packet);
 	if (rc < 0)
 		return rc;
 	sip_edits_init(&edits, arena);
@@ -110,12 +103,33 @@ static int send_changed(struct cgi_run *run, struct sip_reply *reply, struct sli
 		rc = sip_edits_replace(&edits, msg->first[SIP_H_FROM], from);
 	if (rc == 0 && to.n && msg->first[SIP_H_TO] != SIP_NO_FIELD)
 		rc = sip_edits_replace(&edits, msg->first[SIP_H_TO], to);
-	if (rc == 0)
-		rc = sip_render(msg, &edits, &changed);
+	return rc < 0 ? rc : sip_render(msg, &edits, ret);
+}
+
+static int send_reply(struct cgi_run *run, struct sip_reply *reply, struct slice from,
+		      struct slice to, struct arena *arena)
+{
+	struct proxy_ctx *ctx = run->ss->ctx;
+	struct packet *packet, *changed;
+	int rc;
+
+	if (reply->status > 100)
+		reply->to_tag = txn_to_tag(ctx->st);
+	rc = sip_reply_render(ctx->req, txn_via_top(ctx->st), reply, &packet);
 	if (rc < 0)
 		return rc;
-	rc = txn_respond(st, changed, reply->status);
-	packet_unref(changed);
+	if (from.n || to.n) {
+		rc = change(packet, from, to, arena, &changed);
+		packet_unref(packet);
+		if (rc < 0)
+			return rc;
+		packet = changed;
+	}
+	if (reply->status / 100 == 2 && ctx->req->method == SIP_INVITE)
+		rc = accept_send(run->ss, packet, reply->status);
+	else
+		rc = txn_respond(ctx->st, packet, reply->status);
+	packet_unref(packet);
 	return rc;
 }
 
@@ -144,8 +158,7 @@ int answer_send(struct cgi_run *run, const struct cgi_message *m)
 	if (rc == 0) {
 		if (m->status >= 200)
 			proxy_ctx_close(ctx);
-		rc = from.n || to.n ? send_changed(run, &reply, from, to, &arena)
-				    : txn_reply(ctx->st, &reply);
+		rc = send_reply(run, &reply, from, to, &arena);
 	}
 	arena_fini(&arena);
 	return rc;

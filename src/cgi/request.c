@@ -131,6 +131,8 @@ static void on_ack(void *arg, struct txn *st, struct sip_msg *ack)
 	struct arena arena;
 
 	(void)st;
+	if (accept_acked(s, ack))
+		return;
 	arena_init(&arena, 0);
 	if (ack->max_forwards == 0 || proxy_preprocess(&s->proxy, ack, &arena, &routing) < 0)
 		goto drop;
@@ -202,6 +204,7 @@ static void on_terminated(void *arg, struct txn *st)
 
 	if (ss) {
 		run_forget(ss);
+		accept_end(ss);
 		proxy_ctx_release(ss->ctx);
 	}
 	if (txn_request_msg(st)->method == SIP_REGISTER)

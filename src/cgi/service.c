@@ -86,13 +86,15 @@ void service_free(struct service *s)
 		struct session *ss = LIST_ENTRY(s->sessions.next, struct session, link);
 
 		run_forget(ss);
+		accept_end(ss);
 		proxy_ctx_abort(ss->ctx);
 	}
-	registrar_free(s->registrar);
 	run_stop_all(s);
+	registrar_free(s->registrar);
 	txn_layer_free(s->txns);
 	auth_free(s->auth);
 	run_lanes_free(s);
+	map_fini(&s->accepts);
 	service_config_unref(s->config);
 	free(s);
 }

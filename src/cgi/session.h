@@ -6,6 +6,7 @@
 #ifndef SIPCGID_CGI_SESSION_H
 #define SIPCGID_CGI_SESSION_H
 
+#include "base/map.h"
 #include "cgi/service.h"
 #include "proxy/context.h"
 
@@ -32,9 +33,9 @@ struct service {
 	struct list sessions;
 	size_t n_sessions;
 	struct list lanes;
-	bool draining;
 	struct list runs; /* struct cgi_run.link: under way, also those nobody listens to */
 	struct map accepts; /* struct session.accept.node */
+	bool draining;
 };
 
 /* Who sent a request, as far as it is known. */
@@ -43,6 +44,15 @@ struct sender {
 	bool authenticated; /* its digest was verified */
 	bool own_domain;    /* From is in a domain of ours */
 	struct auth_identity id;
+};
+
+/* A 2xx to INVITE of the script's own that waits for its ACK: accept.c. */
+struct cgi_accept {
+	struct map_node node;  /* service.accepts */
+	struct packet *packet; /* NULL: there is none */
+	struct wheel_timer timer;
+	uint32_t interval; /* ms to the next copy */
+	unsigned status;
 };
 
 struct session {
@@ -65,6 +75,7 @@ struct session {
 	struct wheel_timer patience; /* how long it may wait there */
 	unsigned n_branches;
 	struct slice cookie; /* the last CGI-SET-COOKIE; p NULL: none */
+	struct cgi_accept accept;
 };
 
 /* request.c: the callbacks of the transaction layer. */
@@ -107,6 +118,13 @@ int session_new(struct service *s, struct txn *st, struct sip_msg *req, struct s
 struct session *session_of(struct txn *st);
 /* A final answer of our own: pending branches are cancelled. */
 void session_answer(struct session *ss, unsigned status, struct slice field);
+
+/* accept.c: sends a 2xx to INVITE and repeats it until the ACK. -ENOMEM, or as txn_respond(). */
+int accept_send(struct session *ss, struct packet *packet, unsigned status);
+/* Is the ACK for one of these? Then it is not sent any more. */
+bool accept_acked(struct service *s, const struct sip_msg *ack);
+/* It is not sent any more, if it was; before the server transaction goes. */
+void accept_end(struct session *ss);
 
 /* run.c: starts the session's script, or queues it; answers 503 when it can do neither. */
 void run_begin(struct session *ss);
