@@ -22,7 +22,8 @@ def running(factory, config="", **kw):
     directory = factory.mktemp("daemon")
     for d in (directory, directory.parent):
         d.chmod(0o755)
-    daemon = Daemon(directory / "d", config, **kw)
+    # Tests leave calls behind: nobody waits for those.
+    daemon = Daemon(directory / "d", 'drain = "200ms"\n' + config, **kw)
     try:
         yield daemon
     finally:

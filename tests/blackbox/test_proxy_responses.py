@@ -5,7 +5,7 @@ import pytest
 
 from cgicalls import final
 from sip import message, unique
-from sipcalls import SHORT, ring, running, self_uri
+from sipcalls import SHORT, aor, bind, ring, running, self_uri
 
 
 @pytest.fixture(scope="module")
@@ -300,7 +300,6 @@ def test_16_6_lower_q_is_tried_when_all_higher_ones_failed(server, peer):
 def test_16_6_what_has_no_q_comes_first(server, peer):
     alice, bob, carol = peer(server), peer(server), peer(server)
     user = unique("user")
-    from sipcalls import aor, bind
     bind(alice, user, [f"<{bob.uri()}>;q=0.9", f"<{carol.uri()}>"])
     alice.request("INVITE", aor(user))
     carol.expect("INVITE")
@@ -407,7 +406,6 @@ def test_rfc4320_an_answer_is_repeated_for_a_repeated_request(server, peer):
 
 def test_a_call_over_two_users_of_this_server_tells_the_best_response_once(server, peer):
     """A spiral: the inner context chooses, then the outer."""
-    from sipcalls import aor, bind
     alice, bob, carol = peer(server), peer(server), peer(server)
     inner, outer = unique("inner"), unique("outer")
     bind(alice, inner, [f"<{bob.uri()}>", f"<{carol.uri()}>"])
