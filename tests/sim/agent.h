@@ -54,7 +54,6 @@ struct dialog {
 	struct packet *ack;   /* sent again with each repeated 2xx */
 	unsigned ack_cseq;    /* of its INVITE */
 	struct uas *invite;   /* the last one received in it */
-	uint32_t peer_cseq;   /* of that */
 	struct wheel_timer next_step;
 	unsigned id;
 	bool confirmed, over;
@@ -89,8 +88,8 @@ struct uas {
 	struct dialog *dlg;
 	struct wheel_timer act; /* the next thing it does */
 	struct wheel_timer retry, give_up;
+	struct uas *older; /* the INVITE before it in its dialog */
 	unsigned status, step, final_status, interval;
-	bool acked, done;
 };
 
 /* agent.c */

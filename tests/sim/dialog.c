@@ -117,7 +117,6 @@ struct dialog *dialog_of_callee(struct uas *u)
 	d->remote_uri = uri_of(w, sip_msg_value(m, SIP_H_FROM));
 	d->cseq = 1;
 	d->invite = u;
-	d->peer_cseq = m->cseq.number;
 	if (!set_route(d, m, false))
 		d->over = true;
 	return d;

@@ -150,7 +150,6 @@ static struct uas *uas_new(struct agent *a, struct sip_msg *req, const struct rt
 static void got_ack(struct agent *a, struct sip_msg *ack)
 {
 	struct uas *u = uas_find(a, ack->via.branch, SIP_INVITE);
-	struct sim *w = a->w;
 	struct dialog *d;
 
 	if (u && u->status >= 300) {
@@ -158,11 +157,12 @@ static void got_ack(struct agent *a, struct sip_msg *ack)
 		return;
 	}
 	d = dialog_find(a, ack);
-	if (!d || !d->invite || d->peer_cseq != ack->cseq.number)
+	for (u = d ? d->invite : NULL; u && u->req->cseq.number != ack->cseq.number;)
+		u = u->older;
+	if (!u)
 		return;
-	stop(d->invite);
-	d->invite->acked = true;
-	if (!d->confirmed && !d->over && rng_percent(&w->chance, 40))
+	stop(u);
+	if (!d->confirmed && !d->over && rng_percent(&a->w->chance, 40))
 		dialog_live(d, 25000);
 	d->confirmed = true;
 }
@@ -193,8 +193,8 @@ static void got_in_dialog(struct uas *u)
 	if (u->req->method == SIP_BYE)
 		d->over = true;
 	if (u->req->method == SIP_INVITE) {
+		u->older = d->invite;
 		d->invite = u;
-		d->peer_cseq = u->req->cseq.number;
 		u->dlg = d;
 	}
 	respond(u, 200);
