@@ -54,7 +54,9 @@ struct exec_pool;
 
 /*
  * Starts a spawner, with the rights the process has now: to run scripts as another user, make the
- * pool before giving up root. Sets SIGPIPE to be ignored. -errno when it cannot be executed.
+ * pool before giving up root. A spawner that dies is replaced with the same rights; only if its
+ * keeper is killed as well the next has those of the daemon, and jobs for another user then end as
+ * RT_RUN_NOT_STARTED with EPERM. Sets SIGPIPE to be ignored. -errno when it cannot be executed.
  */
 int exec_pool_new(uv_loop_t *loop, struct runtime *rt, const struct exec_config *config,
 		  struct exec_pool **ret);

@@ -1,32 +1,21 @@
-/* Scripts that do not behave, and a spawner that dies. Nothing may be left of them. */
+/* Scripts that do not behave. Nothing may be left of them. */
 #include "world.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "runner/exec/children.h"
 
-static struct rt_job job_of(struct world *w, const char *name, const char *text)
-{
-	struct rt_job job = world_job(w, world_script(w, name, text));
-
-	job.env = SLICE("PATH=/bin:/usr/bin\0");
-	job.n_env = 1;
-	return job;
-}
-
 static void a_script_may_close_its_output_and_live_on(void **state)
 {
 	struct world *w = world_new();
-	const struct rt_job job = job_of(w, "s",
-					 "#!/bin/sh\necho hi\nexec >&- 2>&-\n"
-					 "mkfifo fifo\nread x < fifo\nexit 7\n");
+	const struct rt_job job = world_sh(w, "s",
+					   "#!/bin/sh\necho hi\nexec >&- 2>&-\n"
+					   "mkfifo fifo\nread x < fifo\nexit 7\n");
 	struct seen s = { 0 };
 	int fd = -1;
 
@@ -47,7 +36,7 @@ static void a_child_that_keeps_the_pipes_is_ended_after_the_grace(void **state)
 {
 	struct world *w = world_new();
 	const struct rt_job job =
-		job_of(w, "s", "#!/bin/sh\nsleep 1000 &\necho $! > pid\necho done\nexit 3\n");
+		world_sh(w, "s", "#!/bin/sh\nsleep 1000 &\necho $! > pid\necho done\nexit 3\n");
 	struct seen s = { 0 };
 	const uint64_t began = uv_hrtime();
 	long pid;
@@ -70,9 +59,9 @@ static void what_a_child_prints_within_the_grace_still_counts(void **state)
 {
 	struct world *w = world_new();
 	struct exec_config config = w->config;
-	const struct rt_job job = job_of(w, "s",
-					 "#!/bin/sh\nmkfifo fifo\necho $$ > pid\n"
-					 "(read x < fifo; echo late; echo bye >&2) &\nexit 0\n");
+	const struct rt_job job = world_sh(w, "s",
+					   "#!/bin/sh\nmkfifo fifo\necho $$ > pid\n"
+					   "(read x < fifo; echo late; echo bye >&2) &\nexit 0\n");
 	struct seen s = { 0 };
 	int fd = -1;
 
@@ -93,15 +82,10 @@ static void what_a_child_prints_within_the_grace_still_counts(void **state)
 	world_end(w);
 }
 
-/* Another session, no pipe of ours, and a parent that has gone: found by its tag all the same. */
-#define DAEMON                                                                                     \
-	"setsid sh -c 'echo $$ > pid; exec sleep 1000' </dev/null >/dev/null 2>&1 &\n"             \
-	"while [ ! -s pid ]; do :; done\n"
-
 static void a_daemon_that_a_script_leaves_is_ended(void **state)
 {
 	struct world *w = world_new();
-	const struct rt_job job = job_of(w, "s", "#!/bin/sh\n" DAEMON "echo done\n");
+	const struct rt_job job = world_sh(w, "s", "#!/bin/sh\n" WORLD_DAEMON "echo done\n");
 	struct seen s = { 0 };
 	long pid;
 
@@ -119,11 +103,11 @@ static void a_daemon_that_a_script_leaves_is_ended(void **state)
 static void a_run_that_ends_leaves_the_daemon_of_another_alone(void **state)
 {
 	struct world *w = world_new();
-	const struct rt_job keeps = job_of(w, "keeps",
-					   "#!/bin/sh\n"
-					   "(" DAEMON ")\n"
-					   "echo ready\nexec sleep 1000\n");
-	const struct rt_job quick = job_of(w, "quick", "#!/bin/sh\nsleep 1000 & exit 0\n");
+	const struct rt_job keeps = world_sh(w, "keeps",
+					     "#!/bin/sh\n"
+					     "(" WORLD_DAEMON ")\n"
+					     "echo ready\nexec sleep 1000\n");
+	const struct rt_job quick = world_sh(w, "quick", "#!/bin/sh\nsleep 1000 & exit 0\n");
 	struct seen a = { 0 }, b = { 0 };
 	long pid;
 
@@ -148,7 +132,7 @@ static void a_run_that_ends_leaves_the_daemon_of_another_alone(void **state)
 static void a_tree_of_daemons_is_ended(void **state)
 {
 	struct world *w = world_new();
-	const struct rt_job job = job_of(
+	const struct rt_job job = world_sh(
 		w, "s",
 		"#!/bin/sh\n"
 		"setsid sh -c 'setsid sh -c \"echo \\$\\$ > pid; exec sleep 1000\" & sleep 1000'"
@@ -171,9 +155,9 @@ static void a_stopped_script_gets_TERM_and_may_clean_up(void **state)
 {
 	struct world *w = world_new();
 	struct exec_config config = w->config;
-	const struct rt_job job = job_of(w, "s",
-					 "#!/bin/sh\ntrap 'echo cleaned > mark; exit 0' TERM\n"
-					 "echo ready\nwhile :; do sleep 0.01; done\n");
+	const struct rt_job job = world_sh(w, "s",
+					   "#!/bin/sh\ntrap 'echo cleaned > mark; exit 0' TERM\n"
+					   "echo ready\nwhile :; do sleep 0.01; done\n");
 	struct seen s = { 0 };
 
 	(void)state;
@@ -194,9 +178,9 @@ static void a_stopped_script_gets_TERM_and_may_clean_up(void **state)
 static void a_script_that_ignores_TERM_is_killed_with_its_children(void **state)
 {
 	struct world *w = world_new();
-	const struct rt_job job = job_of(w, "s",
-					 "#!/bin/sh\ntrap '' TERM\nsleep 1000 &\necho $! > pid\n"
-					 "echo ready\nwait\n");
+	const struct rt_job job = world_sh(w, "s",
+					   "#!/bin/sh\ntrap '' TERM\nsleep 1000 &\necho $! > pid\n"
+					   "echo ready\nwait\n");
 	struct seen s = { 0 };
 	long pid, self;
 
@@ -226,7 +210,7 @@ static void a_script_that_takes_too_long_is_ended(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
-		struct rt_job job = job_of(w, "s", texts[i]);
+		struct rt_job job = world_sh(w, "s", texts[i]);
 		struct seen s = { .count_only = true };
 
 		job.timeout_ms = 50;
@@ -240,7 +224,7 @@ static void a_script_that_takes_too_long_is_ended(void **state)
 static void a_flood_is_stopped_where_we_say(void **state)
 {
 	struct world *w = world_new();
-	const struct rt_job job = job_of(w, "s", "#!/bin/sh\nexec head -c 100000000 /dev/zero\n");
+	const struct rt_job job = world_sh(w, "s", "#!/bin/sh\nexec head -c 100000000 /dev/zero\n");
 	struct seen s = { .count_only = true, .stop_at = 1 << 20 };
 
 	(void)state;
@@ -264,7 +248,7 @@ static void a_flood_breaks_the_last_limit_on_either_pipe(void **state)
 	config.output_max = 1 << 20;
 	world_pool(w, &config);
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
-		const struct rt_job job = job_of(w, "s", texts[i]);
+		const struct rt_job job = world_sh(w, "s", texts[i]);
 		struct seen s = { .count_only = true };
 
 		assert_int_equal(world_start(w, &job, &s), 0);
@@ -279,8 +263,8 @@ static void a_flood_breaks_the_last_limit_on_either_pipe(void **state)
 static void a_flood_starves_nobody(void **state)
 {
 	struct world *w = world_new();
-	const struct rt_job flood = job_of(w, "flood", "#!/bin/sh\nexec cat /dev/zero\n");
-	const struct rt_job small = job_of(w, "small", "#!/bin/sh\necho hi\n");
+	const struct rt_job flood = world_sh(w, "flood", "#!/bin/sh\nexec cat /dev/zero\n");
+	const struct rt_job small = world_sh(w, "small", "#!/bin/sh\necho hi\n");
 	struct exec_config config = w->config;
 	struct seen f = { .count_only = true };
 
@@ -307,7 +291,7 @@ static void a_run_can_be_stopped_before_it_was_started(void **state)
 {
 	struct world *w = world_new();
 	struct exec_config config = w->config;
-	struct rt_job job = job_of(w, "s", "#!/bin/sh\nexec sleep 1000\n");
+	struct rt_job job = world_sh(w, "s", "#!/bin/sh\nexec sleep 1000\n");
 	static struct seen s[100];
 
 	(void)state;
@@ -355,7 +339,7 @@ static rlim_t limit_for(unsigned n)
 static void descriptors_are_reserved_before_a_run_is_accepted(void **state)
 {
 	struct world *w = world_new();
-	struct rt_job job = job_of(w, "s", "#!/bin/sh\nread x; echo $x\n");
+	struct rt_job job = world_sh(w, "s", "#!/bin/sh\nread x; echo $x\n");
 	static char big[60000];
 	struct rlimit old, low;
 	struct seen s = { 0 }, more = { 0 };
@@ -420,8 +404,9 @@ static void children_are_found_either_way(void **state)
 static void runs_end_with_the_pool(void **state)
 {
 	struct world *w = world_new();
-	const struct rt_job job = job_of(
-		w, "s", "#!/bin/sh\ntrap '' TERM HUP\n" DAEMON "echo ready\nexec sleep 1000\n");
+	const struct rt_job job = world_sh(w, "s",
+					   "#!/bin/sh\ntrap '' TERM HUP\n" WORLD_DAEMON
+					   "echo ready\nexec sleep 1000\n");
 	struct seen s = { 0 };
 	long pid;
 
@@ -434,109 +419,6 @@ static void runs_end_with_the_pool(void **state)
 	assert_int_equal(s.how, RT_RUN_CANCELLED);
 	assert_true(world_gone(pid)); /* the pool waited for it */
 	seen_free(&s);
-	world_end(w);
-}
-
-static void a_killed_spawner_is_replaced_and_its_runs_are_lost(void **state)
-{
-	struct world *w = world_new();
-	const struct rt_job job = job_of(w, "s", "#!/bin/sh\n" DAEMON "echo $$\nexec sleep 1000\n");
-	const struct rt_job quick = job_of(w, "quick", "#!/bin/sh\necho hi\n");
-	struct seen s = { 0 };
-	const long keeper = exec_pool_pid(w->pool);
-
-	(void)state;
-	for (int i = 0; i < 3; i++) {
-		struct seen after = { 0 };
-		long pid, daemon, spawner;
-
-		memset(&s, 0, sizeof(s));
-		(void)unlink(world_path(w, "pid"));
-		harness_expect_log(LOG_WARN, "spawner died and was replaced");
-		assert_int_equal(world_start(w, &job, &s), 0);
-		WORLD_UNTIL(w, seen_has(&s, "\n") && exec_run_pid(s.run) != -1);
-		pid = exec_run_pid(s.run);
-		daemon = world_number(w, "pid");
-		spawner = world_child_of(keeper);
-		assert_true(pid > 0 && daemon > 0 && spawner > 0);
-		assert_int_equal(kill((pid_t)spawner, SIGKILL), 0);
-		/* Accepted while nobody notices: lost or run, but never left. */
-		assert_int_equal(world_start(w, &quick, &after), 0);
-		WORLD_UNTIL(w, s.ended && after.ended);
-		assert_int_equal(s.ended, 1);
-		assert_int_equal(s.how, RT_RUN_LOST);
-		assert_true(after.how == RT_RUN_LOST || after.how == RT_RUN_EXITED);
-		assert_true(world_gone(pid));
-		assert_true(world_gone(daemon));
-		seen_free(&s);
-		seen_free(&after);
-
-		memset(&after, 0, sizeof(after));
-		assert_int_equal(world_start(w, &quick, &after), 0);
-		WORLD_UNTIL(w, after.ended);
-		assert_int_equal(after.how, RT_RUN_EXITED);
-		assert_true(slice_eq(buf_view(&after.out), SLICE("hi\n")));
-		seen_free(&after);
-	}
-	assert_int_equal(exec_pool_pid(w->pool), keeper);
-	world_end(w);
-}
-
-static void a_killed_keeper_is_replaced_too(void **state)
-{
-	struct world *w = world_new();
-	const struct rt_job job = job_of(w, "s", "#!/bin/sh\n" DAEMON "echo $$\nexec sleep 1000\n");
-	const struct rt_job quick = job_of(w, "quick", "#!/bin/sh\necho hi\n");
-	struct seen s = { 0 }, more = { 0 };
-	long pid, daemon;
-
-	(void)state;
-	harness_expect_log(LOG_WARN, "spawner is gone and is started again");
-	assert_int_equal(world_start(w, &job, &s), 0);
-	WORLD_UNTIL(w, seen_has(&s, "\n") && exec_run_pid(s.run) != -1);
-	pid = exec_run_pid(s.run);
-	daemon = world_number(w, "pid");
-	assert_int_equal(kill(exec_pool_pid(w->pool), SIGKILL), 0);
-	WORLD_UNTIL(w, s.ended);
-	assert_int_equal(s.how, RT_RUN_LOST);
-	if (!w->ready)
-		assert_int_equal(world_start(w, &quick, &more), -EPIPE);
-	WORLD_UNTIL(w, world_gone(pid) && world_gone(daemon));
-	WORLD_UNTIL(w, w->ready);
-	assert_int_equal(world_start(w, &quick, &more), 0);
-	WORLD_UNTIL(w, more.ended);
-	assert_int_equal(more.how, RT_RUN_EXITED);
-	seen_free(&s);
-	seen_free(&more);
-	world_end(w);
-}
-
-static void signals_that_a_service_manager_sends_to_all_do_not_end_the_spawner(void **state)
-{
-	static const int signals[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1 };
-	struct world *w = world_new();
-	const struct rt_job job = job_of(w, "s", "#!/bin/sh\necho hi\n");
-	const long keeper = exec_pool_pid(w->pool);
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(signals); i++) {
-		struct seen s = { 0 };
-		long spawner = 0;
-
-		WORLD_UNTIL(w, (spawner = world_child_of(keeper)) != 0);
-		/* The first run tells that both have their signals set up. */
-		assert_int_equal(world_start(w, &job, &s), 0);
-		WORLD_UNTIL(w, s.ended);
-		seen_free(&s);
-		memset(&s, 0, sizeof(s));
-		assert_int_equal(kill((pid_t)keeper, signals[i]), 0);
-		assert_int_equal(kill((pid_t)spawner, signals[i]), 0);
-		assert_int_equal(world_start(w, &job, &s), 0);
-		WORLD_UNTIL(w, s.ended);
-		assert_int_equal(s.how, RT_RUN_EXITED);
-		assert_int_equal(world_child_of(keeper), spawner);
-		seen_free(&s);
-	}
 	world_end(w);
 }
 
@@ -560,9 +442,6 @@ int main(int argc, char **argv)
 		HARNESS_TEST(descriptors_are_reserved_before_a_run_is_accepted),
 		HARNESS_TEST(children_are_found_either_way),
 		HARNESS_TEST(runs_end_with_the_pool),
-		HARNESS_TEST(a_killed_spawner_is_replaced_and_its_runs_are_lost),
-		HARNESS_TEST(a_killed_keeper_is_replaced_too),
-		HARNESS_TEST(signals_that_a_service_manager_sends_to_all_do_not_end_the_spawner),
 	};
 
 	return world_main(argc, argv, "exec faults", tests, ARRAY_LEN(tests));

@@ -129,6 +129,15 @@ struct rt_job world_job(struct world *w, const char *path)
 				.gid = UINT32_MAX };
 }
 
+struct rt_job world_sh(struct world *w, const char *name, const char *text)
+{
+	struct rt_job job = world_job(w, world_script(w, name, text));
+
+	job.env = SLICE("PATH=/bin:/usr/bin\0");
+	job.n_env = 1;
+	return job;
+}
+
 static void on_bytes(struct seen *s, struct buf *to, struct slice bytes)
 {
 	assert_int_equal(s->ended, 0);

@@ -12,6 +12,14 @@
 #include "base/buf.h"
 #include "runner/exec/exec.h"
 
+/*
+ * Lines of a script that leave a process behind, its number in the file pid: in another session,
+ * without a pipe of ours, and soon without a parent.
+ */
+#define WORLD_DAEMON                                                                               \
+	"setsid sh -c 'echo $$ > pid; exec sleep 1000' </dev/null >/dev/null 2>&1 &\n"             \
+	"while [ ! -s pid ]; do :; done\n"
+
 #define WORLD_DEADLINE_MS 30000
 
 struct world {
@@ -52,6 +60,8 @@ const char *world_path(struct world *w, const char *name);
 
 /* A job in the world's directory with a 20 s timeout and no environment. */
 struct rt_job world_job(struct world *w, const char *path);
+/* The same, of a new script with this text and a PATH to find programs in. */
+struct rt_job world_sh(struct world *w, const char *name, const char *text);
 int world_start(struct world *w, const struct rt_job *job, struct seen *s);
 void seen_free(struct seen *s);
 bool seen_has(const struct seen *s, const char *text);
