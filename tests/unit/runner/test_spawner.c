@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void a_killed_spawner_is_replaced_and_its_runs_are_lost(void **state)
@@ -166,6 +167,31 @@ static void signals_that_a_service_manager_sends_to_all_do_not_end_the_spawner(v
 	world_end(w);
 }
 
+static void scripts_end_when_the_daemon_is_gone_without_a_word(void **state)
+{
+	struct world *w = world_new();
+	const struct rt_job job = world_sh(w, "s",
+					   "#!/bin/sh\ntrap '' TERM HUP\n" WORLD_DAEMON
+					   "echo $$ > self\nexec sleep 1000\n");
+	struct seen s = { 0 };
+	pid_t child;
+	int st;
+
+	(void)state;
+	world_pool_free(w);
+	child = fork();
+	if (child == 0) {
+		assert_int_equal(uv_loop_fork(&w->loop), 0);
+		world_pool(w, &w->config);
+		if (world_start(w, &job, &s) == 0)
+			WORLD_UNTIL(w, world_number(w, "self") > 0);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &st, 0), child);
+	WORLD_UNTIL(w, world_gone(world_number(w, "self")) && world_gone(world_number(w, "pid")));
+	world_end(w);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct harness_test tests[] = {
@@ -173,6 +199,7 @@ int main(int argc, char **argv)
 		HARNESS_TEST(under_load_every_run_ends_once_whenever_the_spawner_dies),
 		HARNESS_TEST(a_killed_keeper_is_replaced_too),
 		HARNESS_TEST(signals_that_a_service_manager_sends_to_all_do_not_end_the_spawner),
+		HARNESS_TEST(scripts_end_when_the_daemon_is_gone_without_a_word),
 	};
 
 	return world_main(argc, argv, "spawner", tests, ARRAY_LEN(tests));
