@@ -151,8 +151,8 @@ void agent_receive(struct agent *a, struct packet *p, const struct rt_flow *flow
 	sim_log(w, "a%u gets %.*s", a->index,
 		SLICE_FMT(slice_head(packet_view(p), (size_t)slice_find(packet_view(p), '\r'))));
 	rc = sip_msg_parse(p, &msg, &error);
-	/* What a damaged request lacks its answer lacks too. */
-	if ((rc < 0 || msg->fault.reason) && w->p.mutate && memcmp(p->data, "SIP/2.0", 7) == 0)
+	/* What a damaged request lacks its answer lacks too, and what its dialog sends. */
+	if ((rc < 0 || msg->fault.reason) && w->p.mutate)
 		return;
 	if (rc < 0 || msg->fault.reason)
 		sim_fail(w, "syntax", "an agent cannot read what it got: %s",

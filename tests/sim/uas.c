@@ -229,5 +229,9 @@ void uas_received(struct agent *a, struct sip_msg *req, const struct rt_flow *fl
 	}
 	if (rng_percent(&w->chance, 92))
 		u->final_status = some_final(u);
-	sim_timer(w, &u->act, 1 + rng_below(&w->chance, rng_percent(&w->chance, 90) ? 300 : 40000));
+	/* Longer than 64*T1 without a word, and the caller has given up. */
+	sim_timer(w, &u->act,
+		  1 + rng_below(&w->chance, rng_percent(&w->chance, 90) ? 300
+					    : w->p.quiet                ? 25000
+									: 40000));
 }
