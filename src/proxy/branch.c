@@ -60,14 +60,13 @@ static bool fall_back(struct proxy_branch *b)
 	if (!b->target.flow || b->ctx->cancelled || b->ctx->closed)
 		return false;
 	b->target.flow = NULL;
-	b->place = 0;
 	proxy_branch_start(b);
 	return true;
 }
 
 static bool can_retry(const struct proxy_branch *b)
 {
-	return !b->ctx->cancelled && !b->ctx->closed && b->place < b->places.n;
+	return !b->ctx->cancelled && !b->ctx->closed && b->place < b->n_places;
 }
 
 static void ct_response(void *arg, struct txn *ct, struct sip_msg *resp)
@@ -104,8 +103,8 @@ static void ct_failed(void *arg, struct txn *ct, enum txn_failure why)
 		return;
 	b->ct = NULL;
 	rt_timer_stop(b->ctx->proxy->rt, &b->timer_c);
-	if (why == TXN_TRANSPORT && b->by_mtu && !b->tcp_failed) {
-		b->tcp_failed = true;
+	if (why == TXN_TRANSPORT && b->by_mtu) {
+		b->udp_next = true;
 		b->place--;
 	}
 	if (fall_back(b))
@@ -131,8 +130,9 @@ static const struct txn_client_events events = {
 	.terminated = ct_terminated,
 };
 
+/* @any_size: also what is too large for a datagram. */
 static int send_by(struct proxy_branch *b, const struct proxy_forward *f, struct rt_flow *to,
-		   size_t *ret_size)
+		   bool any_size)
 {
 	struct proxy *p = b->ctx->proxy;
 	char text[PROXY_BRANCH_LEN];
@@ -140,17 +140,19 @@ static int send_by(struct proxy_branch *b, const struct proxy_forward *f, struct
 	struct packet *packet;
 	int rc;
 
-	rc = proxy_listener(p, to->transport, &to->peer, f->listener_in);
-	if (rc < 0)
-		return rc;
-	to->listener = (uint16_t)rc;
+	/* A connection has its listener already. */
+	if (!to->conn || to->listener >= p->rt->n_listeners) {
+		rc = proxy_listener(p, to->transport, &to->peer, f->listener_in);
+		if (rc < 0)
+			return rc;
+		to->listener = (uint16_t)rc;
+	}
 	proxy_branch_make(p, f->loop_hash, text);
 	rc = proxy_render(p, f, to, id, &packet);
 	if (rc < 0)
 		return rc;
-	*ret_size = packet->len;
 	/* Too large for a datagram, if there is another way: 18.1.1. */
-	if (to->transport == RT_UDP && packet->len > p->config.mtu && !b->tcp_failed) {
+	if (to->transport == RT_UDP && packet->len > p->config.mtu && !any_size) {
 		packet_unref(packet);
 		return -EMSGSIZE;
 	}
@@ -159,25 +161,23 @@ static int send_by(struct proxy_branch *b, const struct proxy_forward *f, struct
 	return rc;
 }
 
-static int send_to(struct proxy_branch *b, const struct rt_target *place)
+static int send_to(struct proxy_branch *b, const struct rt_target *place, bool any_size)
 {
 	struct proxy_forward f = forward_of(b);
 	struct rt_flow to = { .transport = place->transport, .peer = place->addr };
-	size_t size = 0;
 	int rc;
 
-	if (b->target.flow && b->place == 1)
+	if (b->target.flow)
 		to = *b->target.flow;
-	rc = send_by(b, &f, &to, &size);
-	if (rc == -EMSGSIZE && to.transport == RT_UDP) {
-		to.transport = RT_TCP;
-		b->by_mtu = true;
-		rc = send_by(b, &f, &to, &size);
-		if (rc < 0 && rc != -ENOMEM) {
-			b->tcp_failed = true;
-			to.transport = RT_UDP;
-			rc = send_by(b, &f, &to, &size);
-		}
+	rc = send_by(b, &f, &to, any_size);
+	if (rc != -EMSGSIZE || to.transport != RT_UDP || any_size)
+		return rc;
+	to.transport = RT_TCP;
+	rc = send_by(b, &f, &to, true);
+	b->by_mtu = rc == 0;
+	if (rc < 0 && rc != -ENOMEM) {
+		to.transport = RT_UDP;
+		rc = send_by(b, &f, &to, true);
 	}
 	return rc;
 }
@@ -188,17 +188,17 @@ static void try_places(struct proxy_branch *b)
 	int rc = -ENOENT;
 
 	b->state = BRANCH_CALLING;
-	while (b->place < b->places.n) {
-		const struct rt_target *place = &b->places.v[b->place++];
+	while (b->place < b->n_places) {
+		bool any_size = b->udp_next;
 
-		rc = send_to(b, place);
+		b->udp_next = b->by_mtu = false;
+		rc = send_to(b, &b->places[b->place++], any_size);
 		if (rc == 0) {
 			b->ctx->refs++;
 			METRIC_INC(b->ctx->proxy->rt, BRANCHES);
 			start_timer_c(b);
 			return;
 		}
-		b->tcp_failed = b->by_mtu = false;
 	}
 	if (fall_back(b))
 		return;
@@ -207,15 +207,29 @@ static void try_places(struct proxy_branch *b)
 	proxy_branch_failed(b, rc == -ENOMEM ? 500 : rc == -EMSGSIZE ? 513 : 503);
 }
 
+/* Keeps as many as there are: a name has one as a rule. */
+static void try_resolved(struct proxy_branch *b, int err, const struct rt_targets *targets)
+{
+	struct rt_target *places = NULL;
+	size_t n = err == 0 ? targets->n : 0;
+
+	if (n)
+		places = arena_alloc(&b->ctx->arena, n * sizeof(*places));
+	if (places)
+		memcpy(places, targets->v, n * sizeof(*places));
+	b->places = places;
+	b->n_places = places ? (uint8_t)n : 0;
+	b->place = 0;
+	try_places(b);
+}
+
 static void resolved(void *arg, int err, const struct rt_targets *targets)
 {
 	struct proxy_branch *b = arg;
 	struct proxy_ctx *ctx = b->ctx;
 
 	b->resolve = NULL;
-	if (err == 0)
-		b->places = *targets;
-	try_places(b);
+	try_resolved(b, err, targets);
 	proxy_ctx_unref(ctx);
 }
 
@@ -223,6 +237,7 @@ void proxy_branch_start(struct proxy_branch *b)
 {
 	struct proxy *p = b->ctx->proxy;
 	struct proxy_forward f = forward_of(b);
+	struct rt_targets targets = { .n = 1 };
 	struct rt_query query;
 	struct sip_uri uri;
 	int rc;
@@ -235,10 +250,9 @@ void proxy_branch_start(struct proxy_branch *b)
 		return;
 	}
 	if (b->target.flow) {
-		b->places.n = 1;
-		b->places.v[0] =
+		targets.v[0] =
 			(struct rt_target){ b->target.flow->transport, b->target.flow->peer };
-		try_places(b);
+		try_resolved(b, 0, &targets);
 		return;
 	}
 	rc = proxy_next_hop(p, &f, &uri, &query);
@@ -246,14 +260,11 @@ void proxy_branch_start(struct proxy_branch *b)
 		proxy_branch_failed(b, rc == -ENOTSUP ? 416 : 400);
 		return;
 	}
-	rc = p->rt->ops->resolve(p->rt, &query, &b->places, resolved, b, &b->resolve);
-	if (rc == -EINPROGRESS) {
+	rc = p->rt->ops->resolve(p->rt, &query, &targets, resolved, b, &b->resolve);
+	if (rc == -EINPROGRESS)
 		b->ctx->refs++;
-		return;
-	}
-	if (rc < 0)
-		b->places.n = 0;
-	try_places(b);
+	else
+		try_resolved(b, rc, &targets);
 }
 
 void proxy_branch_stop(struct proxy_branch *b)

@@ -15,8 +15,6 @@ int proxy_ctx_new(struct proxy *p, struct txn *st, struct sip_msg *req,
 		  const struct proxy_hooks *hooks, void *arg, struct proxy_ctx **ret)
 {
 	struct proxy_ctx *ctx = calloc(1, sizeof(*ctx));
-	struct slice breadth = sip_msg_value(req, SIP_H_MAX_BREADTH);
-	uint32_t n;
 
 	if (!ctx)
 		return -ENOMEM;
@@ -31,9 +29,7 @@ int proxy_ctx_new(struct proxy *p, struct txn *st, struct sip_msg *req,
 	ctx->owned = true;
 	ctx->loop_hash = proxy_loop_hash(p, req);
 	ctx->drop_field = SIP_NO_FIELD;
-	ctx->breadth_left = p->config.max_breadth;
-	if (breadth.p && slice_u32(breadth, &n) == 0 && n < ctx->breadth_left)
-		ctx->breadth_left = n;
+	ctx->breadth_left = proxy_breadth(p, req);
 	*ret = ctx;
 	return 0;
 }
@@ -134,44 +130,57 @@ static bool is_next(const struct proxy_ctx *ctx, const struct proxy_branch *b)
 	return true;
 }
 
-void proxy_ctx_start(struct proxy_ctx *ctx, bool more)
+/* Chooses what starts now, and gives each its part of Max-Breadth: RFC 5393 5.3.3. */
+static void choose(struct proxy_ctx *ctx)
 {
-	struct proxy_branch **batch;
-	unsigned share;
-	size_t n = 0;
+	unsigned share = ctx->more ? ctx->breadth_left / 8 : ctx->breadth_left;
+	unsigned n = 0;
 
-	if (ctx->closed || ctx->cancelled)
-		return;
-	batch = arena_alloc(&ctx->arena, ctx->n_branches * sizeof(*batch));
-	if (ctx->n_branches && !batch) {
-		proxy_ctx_close(ctx);
-		proxy_reply(ctx, 500);
-		return;
-	}
 	LIST_EACH (&ctx->branches, it) {
 		struct proxy_branch *b = LIST_ENTRY(it, struct proxy_branch, link);
 
-		if (b->state == BRANCH_WAITING && is_next(ctx, b))
-			batch[n++] = b;
+		if (b->state == BRANCH_WAITING && is_next(ctx, b)) {
+			b->chosen = true;
+			n++;
+		}
 	}
-	share = more ? ctx->breadth_left / 2 : ctx->breadth_left;
 	if (n > 1)
 		share /= n;
-	/* All are marked before any is sent: one that fails at once must not look like the last. */
-	for (size_t i = 0; i < n; i++) {
-		batch[i]->state = BRANCH_RESOLVING;
-		batch[i]->breadth = share ? share : 1;
-		if (batch[i]->breadth > ctx->breadth_left)
-			batch[i]->breadth = ctx->breadth_left;
-		ctx->breadth_left -= batch[i]->breadth;
+	if (!share)
+		share = 1;
+	LIST_EACH (&ctx->branches, it) {
+		struct proxy_branch *b = LIST_ENTRY(it, struct proxy_branch, link);
+
+		if (!b->chosen || b->state != BRANCH_WAITING)
+			continue;
+		b->state = BRANCH_RESOLVING;
+		b->breadth = share < ctx->breadth_left ? share : ctx->breadth_left;
+		ctx->breadth_left -= b->breadth;
 	}
-	for (size_t i = 0; i < n; i++) {
-		if (ctx->closed || ctx->cancelled)
-			batch[i]->state = BRANCH_ENDED;
-		else if (batch[i]->breadth)
-			proxy_branch_start(batch[i]);
+}
+
+/*
+ * All that start are marked before any is sent: one that fails at once must not look like the
+ * last. Its failure may bring us here again, and the inner call then starts what the outer chose.
+ */
+void proxy_ctx_start(struct proxy_ctx *ctx, bool more)
+{
+	ctx->more = more;
+	if (ctx->closed || ctx->cancelled)
+		return;
+	choose(ctx);
+	LIST_EACH (&ctx->branches, it) {
+		struct proxy_branch *b = LIST_ENTRY(it, struct proxy_branch, link);
+
+		if (!b->chosen)
+			continue;
+		b->chosen = false;
+		if (b->state == BRANCH_ENDED)
+			continue;
+		if (b->breadth)
+			proxy_branch_start(b);
 		else
-			proxy_branch_failed(batch[i], 440); /* RFC 5393 5.3.3 */
+			proxy_branch_failed(b, 440);
 	}
 }
 
@@ -221,9 +230,7 @@ void proxy_ctx_settle(struct proxy_ctx *ctx)
 		return;
 	best = proxy_best(ctx);
 	ctx->answered = ctx->closed = true;
-	if (!best)
-		proxy_reply(ctx, 500);
-	else if (proxy_forward_response(best, best->final, best->final_local) < 0)
+	if (!best || proxy_forward_response(best, best->final, best->final_local) < 0)
 		proxy_reply(ctx, 500);
 }
 
@@ -231,7 +238,7 @@ void proxy_ctx_settle(struct proxy_ctx *ctx)
 static void go_on(struct proxy_ctx *ctx)
 {
 	if (!ctx->closed && !ctx->cancelled)
-		proxy_ctx_start(ctx, false);
+		proxy_ctx_start(ctx, ctx->more);
 	if (!proxy_ctx_pending(ctx))
 		conclude(ctx);
 }
@@ -244,7 +251,10 @@ static void process_2xx(struct proxy_branch *b, struct sip_msg *resp)
 		return;
 	ctx->answered = ctx->closed = true;
 	cancel_others(ctx, b);
-	proxy_forward_response(b, resp, b->final_local && resp == b->final);
+	/* The 2xx of an INVITE comes again until it is acknowledged, no other does. */
+	if (proxy_forward_response(b, resp, b->final_local && resp == b->final) < 0 &&
+	    resp->method != SIP_INVITE)
+		proxy_reply(ctx, 500);
 }
 
 void proxy_ctx_process(struct proxy_branch *b, struct sip_msg *resp)

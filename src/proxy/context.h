@@ -47,10 +47,12 @@ struct proxy_branch {
 	unsigned breadth; /* of Max-Breadth while active */
 	struct txn *ct;   /* the current client transaction, or NULL */
 	struct rt_resolve *resolve;
-	struct rt_targets places;
-	size_t place; /* index of the next to try */
-	bool by_mtu;  /* TCP was chosen for its size: UDP is the fallback */
-	bool tcp_failed;
+	const struct rt_target *places; /* in the order in which they are to be tried */
+	uint8_t n_places;
+	uint8_t place; /* index of the next to try */
+	bool chosen;   /* to be started by the proxy_ctx_start() under way */
+	bool by_mtu;   /* TCP was chosen for its size: UDP is the fallback */
+	bool udp_next; /* the place before @place once more, by UDP whatever the size */
 	struct wheel_timer timer_c;
 	struct sip_msg *final; /* one reference; set when received, also a local one */
 	bool final_local;      /* made here: no Via of ours on it */
@@ -86,6 +88,7 @@ struct proxy_ctx {
 	uint16_t drop_field; /* our own Proxy-Authorization; or SIP_NO_FIELD */
 	bool record_route;
 	bool keep; /* the owner decides what happens when all branches failed */
+	bool more; /* the owner may add targets: not all of Max-Breadth is given away */
 	bool cancelled;
 	bool closed;   /* 2xx, 6xx or a forwarded final: no new branches */
 	bool answered; /* a final response went up */

@@ -54,11 +54,13 @@ static int request_uri(struct draft *d, struct slice text, struct slice *ret)
 	AUTO_BUF out = BUF_INIT;
 
 	*ret = text;
-	if (slice_find(text, '?') < 0 && !memmem(text.p, text.n, ";method=", 8))
+	if (slice_find(text, '?') < 0 && slice_find(text, ';') < 0)
 		return 0;
 	if (sip_uri_parse(text, &uri, &reason) < 0)
 		return -EBADMSG;
 	if (uri.scheme != SIP_SCHEME_SIP && uri.scheme != SIP_SCHEME_SIPS)
+		return 0;
+	if (!uri.headers.p && !sip_uri_param(&uri, SLICE("method"), &value))
 		return 0;
 	rest = uri.params.n ? uri.params : SLICE_EMPTY;
 	buf_put(&out, text.p, text.n - uri.params.n - (uri.headers.p ? uri.headers.n + 1 : 0));
@@ -106,7 +108,7 @@ static void put_target(struct draft *d)
 			buf_str(&text, f->n_route > 1 ? ", <" : "<");
 			buf_slice(&text, uri);
 			buf_char(&text, '>');
-			uri = first.uri_text;
+			keep(d, request_uri(d, first.uri_text, &uri));
 		}
 		keep(d, text.err);
 		keep(d, arena_dup(&d->arena, buf_view(&text), &line));
@@ -125,17 +127,28 @@ static void put_target(struct draft *d)
 	}
 }
 
+/* Where a sips: URI asked for security all the way, the way back has it too: 16.6 step 4. */
+static bool is_secure(const struct proxy_forward *f)
+{
+	struct sip_addr first;
+	const char *reason;
+
+	return slice_istarts(f->uri, SLICE("sips:")) ||
+	       (f->n_route && sip_addr_parse(f->route[0], &first, &reason) == 0 &&
+		first.uri.scheme == SIP_SCHEME_SIPS);
+}
+
 static void put_record_route(struct draft *d, const struct rt_listener *l, uint16_t at)
 {
 	struct slice field;
-	bool secure = slice_istarts(d->f->uri, SLICE("sips:"));
 	char transport[24] = "";
 
 	if (l->transport != RT_UDP)
 		snprintf(transport, sizeof(transport), ";transport=%s",
 			 rt_transport_name(l->transport));
 	keep(d, arena_printf(&d->arena, &field, "Record-Route: <%s:%.*s:%u%s;lr>",
-			     secure ? "sips" : "sip", SLICE_FMT(l->host), l->port, transport));
+			     is_secure(d->f) ? "sips" : "sip", SLICE_FMT(l->host), l->port,
+			     transport));
 	if (d->rc == 0)
 		insert(d, at, field);
 }
@@ -229,7 +242,8 @@ int proxy_next_hop(const struct proxy *p, const struct proxy_forward *f, struct 
 
 	if (f->n_route) {
 		rc = sip_addr_parse(f->route[0], &addr, &reason);
-		uri = addr.uri;
+		if (rc == 0)
+			uri = addr.uri;
 	} else {
 		rc = sip_uri_parse(f->uri, &uri, &reason);
 		if (rc == 0 && uri.scheme == SIP_SCHEME_TEL && p->config.tel_gateway.n)

@@ -1,9 +1,10 @@
 /*
  * Loops and branches: RFC 5393 4.2, RFC 3261 16.6 step 8 and 8.1.1.7.
  *
- * A branch is the magic cookie, 16 hexadecimal digits that are never used again, a dot and the 16
- * digits of the loop hash. The hash is keyed with the process' seed, so nobody can make a request
- * that looks like a loop.
+ * A branch is the magic cookie, 16 random hexadecimal digits, a dot and the 16 digits of the loop
+ * hash. The digits are random and not counted: who can guess a branch can forge a response to it.
+ * The hash has a key of its own, so nobody can make a request of somebody else's look like a loop,
+ * and what it may tell about its key tells nothing about the hash tables'.
  */
 #include "proxy/proxy.h"
 
@@ -11,7 +12,7 @@
  * and To. Not the method: an ACK or CANCEL carries its INVITE's branch. */
 uint64_t proxy_loop_hash(const struct proxy *p, const struct sip_msg *req)
 {
-	uint64_t hash = slice_hash(req->uri, p->rt->seed);
+	uint64_t hash = slice_hash(req->uri, p->loop_key);
 
 	hash = slice_hash(req->call_id, hash);
 	hash = slice_hash(sip_msg_value(req, SIP_H_FROM), hash);
@@ -33,8 +34,7 @@ static void put_hex(char out[16], uint64_t n)
 void proxy_branch_make(struct proxy *p, uint64_t loop_hash, char out[PROXY_BRANCH_LEN])
 {
 	memcpy(out, SIP_BRANCH_COOKIE, 7);
-	/* An odd multiplier permutes: no two counts give one number, and none tells the count. */
-	put_hex(out + 7, (p->branch_seed + ++p->branch_count) * 0x9e3779b97f4a7c15u);
+	put_hex(out + 7, rt_random64(p->rt));
 	out[23] = '.';
 	put_hex(out + 24, loop_hash);
 }
@@ -63,4 +63,14 @@ bool proxy_is_loop(const struct proxy *p, const struct sip_msg *req, uint64_t ha
 			return true;
 	}
 	return false;
+}
+
+unsigned proxy_breadth(const struct proxy *p, const struct sip_msg *req)
+{
+	struct slice text = sip_msg_value(req, SIP_H_MAX_BREADTH);
+	uint32_t n;
+
+	if (!text.p || slice_u32(text, &n) < 0 || n > p->config.max_breadth)
+		return p->config.max_breadth;
+	return n;
 }

@@ -10,7 +10,7 @@ void proxy_init(struct proxy *p, struct runtime *rt, struct txn_layer *txns,
 		const struct proxy_config *config)
 {
 	*p = (struct proxy){ .rt = rt, .txns = txns, .config = *config };
-	p->branch_seed = rt_random64(rt);
+	p->loop_key = rt_random64(rt);
 }
 
 /* Is this the advertised or bound host of a listener? @wildcard: does a listener on every

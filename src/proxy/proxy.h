@@ -34,8 +34,7 @@ struct proxy {
 	struct runtime *rt;
 	struct txn_layer *txns;
 	struct proxy_config config;
-	uint64_t branch_seed; /* first part of every branch: unique over restarts */
-	uint64_t branch_count;
+	uint64_t loop_key; /* of the loop hash */
 };
 
 void proxy_init(struct proxy *p, struct runtime *rt, struct txn_layer *txns,
@@ -80,6 +79,9 @@ bool proxy_is_loop(const struct proxy *p, const struct sip_msg *req, uint64_t ha
 #define PROXY_BRANCH_LEN (7 + 16 + 1 + 16)
 /* A new branch, PROXY_BRANCH_LEN bytes; no NUL. */
 void proxy_branch_make(struct proxy *p, uint64_t loop_hash, char out[PROXY_BRANCH_LEN]);
+/* What the request may be forked into at a time: its Max-Breadth, but at most ours (RFC 5393
+ * 5.3.3). */
+unsigned proxy_breadth(const struct proxy *p, const struct sip_msg *req);
 
 /* forward.c: what one forwarded request carries beside the original. */
 struct proxy_forward {

@@ -68,15 +68,12 @@ static int strip_maddr(const struct proxy *p, struct arena *arena, struct proxy_
 int proxy_preprocess(const struct proxy *p, const struct sip_msg *req, struct arena *arena,
 		     struct proxy_routing *ret)
 {
-	struct proxy_routing r = { .uri = req->uri };
+	struct proxy_routing r = { .uri = req->uri, .parsed = req->request_uri };
 	struct sip_addr addr;
 	struct slice *route;
 	const char *reason;
 	int rc;
 
-	rc = sip_uri_parse(r.uri, &r.parsed, &reason);
-	if (rc < 0)
-		return rc;
 	rc = collect(req, arena, &route, &r.n_route);
 	if (rc < 0)
 		return rc;

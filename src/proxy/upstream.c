@@ -65,6 +65,15 @@ static int put_back(struct sip_edits *e, struct arena *arena, struct proxy_branc
 	return rc;
 }
 
+static bool has_second_via(const struct sip_msg *resp)
+{
+	struct sip_values it;
+	struct slice via;
+
+	sip_values_init(&it, resp, SIP_H_VIA);
+	return sip_values_next(&it, &via) && sip_values_next(&it, &via);
+}
+
 int proxy_forward_response(struct proxy_branch *b, struct sip_msg *resp, bool local)
 {
 	struct proxy_ctx *ctx = b->ctx;
@@ -75,6 +84,9 @@ int proxy_forward_response(struct proxy_branch *b, struct sip_msg *resp, bool lo
 
 	if (!ctx->st)
 		return -ESTALE;
+	/* Somebody took out the Via fields below ours: nobody could make sense of it (step 3). */
+	if (!local && !has_second_via(resp))
+		return -EBADMSG;
 	/* Our own 503 would make the caller give up on us, not on the one that failed. */
 	if (resp->status == 503)
 		return proxy_reply(ctx, 500);
@@ -99,6 +111,14 @@ int proxy_forward_response(struct proxy_branch *b, struct sip_msg *resp, bool lo
 int proxy_reply(struct proxy_ctx *ctx, unsigned status)
 {
 	struct sip_reply reply = { .status = status };
+	int rc;
 
-	return ctx->st ? txn_reply(ctx->st, &reply) : -ESTALE;
+	if (!ctx->st)
+		return -ESTALE;
+	rc = txn_reply(ctx->st, &reply);
+	/* Without memory even for that, the request is forgotten: if it comes again it starts anew.
+	 */
+	if (rc < 0)
+		txn_abandon(ctx->st);
+	return rc;
 }
