@@ -13,11 +13,14 @@
 #define ERROR_LINE_MAX 1024 /* bytes of a line of standard error that are logged */
 #define ERROR_LINES_MAX 100 /* lines of one run that are logged */
 
+static const struct cgi_output_error no_end = { 0, "no end within its time", "RFC 3050 5.6" };
+
 static void run_free(struct cgi_run *run)
 {
 	if (!run)
 		return;
 	list_del(&run->link);
+	rt_timer_stop(run->svc->rt, &run->limit);
 	cgi_output_fini(&run->output);
 	buf_fini(&run->error_line);
 	buf_fini(&run->env);
@@ -95,6 +98,20 @@ static void on_output(void *arg, struct slice bytes)
 		run->svc->rt->ops->run_stop(run->svc->rt, run->rt_run);
 }
 
+/*
+ * The answer does not wait for processes that have to be killed: RFC 3050 5.6. The runner counts
+ * the same time; who is first does not matter.
+ */
+static void on_limit(struct wheel_timer *t)
+{
+	struct cgi_run *run = CONTAINER_OF(t, struct cgi_run, limit);
+
+	if (run->failed)
+		return;
+	fail(run, 504, &no_end);
+	run->svc->rt->ops->run_stop(run->svc->rt, run->rt_run);
+}
+
 static void log_error_line(struct cgi_run *run)
 {
 	if (run->error_line.len && run->error_lines++ < ERROR_LINES_MAX)
@@ -164,8 +181,7 @@ static void conclude(struct cgi_run *run, enum rt_run_end how, int status)
 
 	switch (how) {
 	case RT_RUN_TIMEOUT:
-		error.reason = "no end within its time";
-		fail(run, 504, &error);
+		fail(run, 504, &no_end);
 		return;
 	case RT_RUN_NOT_STARTED:
 		snprintf(text, sizeof(text), "not started: %s", strerrordesc_np(status));
@@ -315,6 +331,8 @@ bool run_start(struct session *ss)
 		lane->running++;
 		list_push_back(&s->runs, &run->link);
 		ss->run = run;
+		run->limit.fire = on_limit;
+		rt_timer_in(s->rt, &run->limit, ss->script->timeout_ms);
 		return true;
 	}
 	run_free(run);

@@ -19,11 +19,12 @@ struct cgi_run {
 	struct buf env;
 	struct sip_msg *msg; /* holds the body that is on its standard input */
 	struct cgi_output output;
-	struct buf error_line; /* standard error, up to the end of its line */
-	size_t error_lines;    /* logged */
-	bool acted;            /* anything but a cookie or CGI-AGAIN */
-	bool failed;           /* answered 500 or 504 for it: what follows is not read */
-	struct slice call_id;  /* of msg */
+	struct buf error_line;    /* standard error, up to the end of its line */
+	size_t error_lines;       /* logged */
+	bool acted;               /* anything but a cookie or CGI-AGAIN */
+	bool failed;              /* answered 500 or 504 for it: what follows is not read */
+	struct slice call_id;     /* of msg */
+	struct wheel_timer limit; /* its time: the runner's own limit ends processes, not waits */
 };
 
 /* apply.c: does what one message says. 0, or -EBADMSG with *reterr: a script error. */

@@ -196,6 +196,12 @@ class Runs:
         """Lets the run go on that waits at this FIFO."""
         os.close(until(lambda: opened(path), what=f"a run at {path}"))
 
+    def release_all(self, path):
+        """Lets all go on that wait there; no later run will."""
+        fd = until(lambda: opened(path), what=f"a run at {path}")
+        os.unlink(path)
+        os.close(fd)
+
     @property
     def count(self):
         return len(list(self.dir.glob("*.json")))
