@@ -225,6 +225,21 @@ enum auth_result auth_check(struct auth *a, const struct sip_msg *req, struct sl
 	return best;
 }
 
+/* A client that gives up when the first challenge is for an algorithm it does not know, instead of
+ * answering the next as RFC 8760 2.4 says: baresip before 3.11. */
+static bool client_knows_md5_only(const struct sip_msg *req)
+{
+	struct slice rest = sip_msg_value(req, SIP_H_USER_AGENT), major, minor;
+	uint32_t n, m;
+
+	if (!slice_istarts(rest, SLICE("baresip v")))
+		return false;
+	rest = slice_skip(rest, SLICE("baresip v").n);
+	return slice_split(&rest, '.', &major) && slice_split(&rest, '.', &minor) &&
+	       slice_u32(major, &n) == 0 && slice_u32(minor, &m) == 0 &&
+	       (n < 3 || (n == 3 && m < 11));
+}
+
 static int challenge(struct auth *a, struct slice realm, enum auth_kind kind, bool stale,
 		     unsigned offer, struct arena *arena,
 		     struct slice ret_fields[AUTH_CHALLENGES_MAX], size_t *ret_n)
@@ -263,8 +278,8 @@ int auth_challenge(struct auth *a, struct slice realm, enum auth_kind kind, bool
 	return challenge(a, realm, kind, stale, 0, arena, ret_fields, ret_n);
 }
 
-int auth_challenge_after(struct auth *a, enum auth_result why, const struct auth_identity *id,
-			 enum auth_kind kind, struct arena *arena,
+int auth_challenge_after(struct auth *a, const struct sip_msg *req, enum auth_result why,
+			 const struct auth_identity *id, enum auth_kind kind, struct arena *arena,
 			 struct slice ret_fields[AUTH_CHALLENGES_MAX], size_t *ret_n)
 {
 	unsigned usable = (a->config.md5 ? 1u << DIGEST_MD5 : 0) |
@@ -272,5 +287,7 @@ int auth_challenge_after(struct auth *a, enum auth_result why, const struct auth
 	/* Somebody with no hash at all, or none that is offered, is asked like a stranger. */
 	unsigned offer = why == AUTH_BAD ? id->offer & usable : 0;
 
+	if (!offer && usable & 1u << DIGEST_MD5 && client_knows_md5_only(req))
+		offer = 1u << DIGEST_MD5;
 	return challenge(a, id->realm, kind, why == AUTH_STALE, offer, arena, ret_fields, ret_n);
 }

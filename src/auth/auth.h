@@ -81,10 +81,11 @@ int auth_challenge(struct auth *a, struct slice realm, enum auth_kind kind, bool
 /*
  * The challenge to answer @why with, not AUTH_OK. As auth_challenge(), but a user of whom only one
  * algorithm's hash is stored (imported from elsewhere) is asked for that one: a client answers the
- * first it knows (RFC 8760 2.4) and could never get in otherwise.
+ * first it knows (RFC 8760 2.4) and could never get in otherwise. A client that is known, by the
+ * User-Agent of @req, to fail at any algorithm but MD5 is asked for that.
  */
-int auth_challenge_after(struct auth *a, enum auth_result why, const struct auth_identity *id,
-			 enum auth_kind kind, struct arena *arena,
+int auth_challenge_after(struct auth *a, const struct sip_msg *req, enum auth_result why,
+			 const struct auth_identity *id, enum auth_kind kind, struct arena *arena,
 			 struct slice ret_fields[AUTH_CHALLENGES_MAX], size_t *ret_n);
 
 #endif

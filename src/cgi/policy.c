@@ -22,15 +22,16 @@ void policy_refuse(struct service *s, struct txn *st, struct sip_msg *req, unsig
 	txn_reply(st, &reply);
 }
 
-static void challenge(struct service *s, struct txn *st, struct sip_msg *req, struct slice realm,
-		      enum auth_kind kind, bool stale)
+static void challenge(struct service *s, struct txn *st, struct sip_msg *req, enum auth_result why,
+		      const struct auth_identity *id, enum auth_kind kind)
 {
 	struct slice fields[AUTH_CHALLENGES_MAX];
 	struct sip_reply reply = { .status = kind == AUTH_REGISTRAR ? 401 : 407, .fields = fields };
 	struct arena arena;
 
 	arena_init(&arena, 0);
-	if (auth_challenge(s->auth, realm, kind, stale, &arena, fields, &reply.n_fields) == 0) {
+	if (auth_challenge_after(s->auth, req, why, id, kind, &arena, fields, &reply.n_fields) ==
+	    0) {
 		METRIC_INC(s->rt, AUTH_CHALLENGED);
 		txn_reply(st, &reply);
 	} else {
@@ -60,14 +61,14 @@ static bool verify(struct service *s, struct txn *st, struct sip_msg *req, struc
 		return true;
 	case AUTH_MISSING:
 	case AUTH_STALE:
-		challenge(s, st, req, realm, kind, result == AUTH_STALE);
+		challenge(s, st, req, result, &sender->id, kind);
 		return false;
 	case AUTH_BAD:
 		METRIC_INC(s->rt, AUTH_FAILED);
 		LOG(LOG_WARN, "credentials refused", LOG_SLICE("call-id", req->call_id),
 		    LOG_ADDR("source", &req->flow.peer), LOG_SLICE("method", req->method_name),
 		    LOG_STR("reason", sender->id.reason));
-		challenge(s, st, req, realm, kind, false);
+		challenge(s, st, req, result, &sender->id, kind);
 		return false;
 	case AUTH_MALFORMED:
 		policy_refuse(s, st, req, 400, SLICE_EMPTY, sender->id.reason);

@@ -105,14 +105,13 @@ static void put_answer(struct buf *out, const struct answer *a)
 		   *qop ? ",qop=" : "", qop, nc, a->extra ? a->extra : "");
 }
 
-static enum auth_result check_text(struct slice fields, enum auth_kind kind,
-				   struct auth_identity *id)
+/* A REGISTER with these fields more; a reference for the caller. */
+static struct sip_msg *message(struct slice fields)
 {
 	AUTO_BUF text = BUF_INIT;
-	AUTO_MSG *msg = NULL;
+	struct sip_msg *msg;
 	struct packet *p;
 	struct sip_error error;
-	enum auth_result result;
 
 	buf_str(&text, "REGISTER sip:example.com SIP/2.0\r\n"
 		       "Via: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK1\r\nMax-Forwards: 70\r\n"
@@ -125,7 +124,15 @@ static enum auth_result check_text(struct slice fields, enum auth_kind kind,
 	assert_int_equal(sip_msg_parse(p, &msg, &error), 0);
 	packet_unref(p);
 	assert_null(msg->fault.reason);
-	result = auth_check(auth, msg, REALM, kind, id);
+	return msg;
+}
+
+static enum auth_result check_text(struct slice fields, enum auth_kind kind,
+				   struct auth_identity *id)
+{
+	AUTO_MSG *msg = message(fields);
+	enum auth_result result = auth_check(auth, msg, REALM, kind, id);
+
 	if (result == AUTH_OK) {
 		assert_true(id->field < msg->n_fields);
 		assert_true(slice_eq(id->realm, REALM));
@@ -363,6 +370,7 @@ static void a_user_with_only_an_md5_hash_is_asked_for_md5(void **state)
 	struct answer a = { .alg = DIGEST_SHA256, .username = "old" };
 	struct slice fields[AUTH_CHALLENGES_MAX];
 	struct auth_identity id;
+	AUTO_MSG *req = message(SLICE("User-Agent: other/1.0\r\n"));
 	size_t n;
 
 	(void)state;
@@ -370,14 +378,48 @@ static void a_user_with_only_an_md5_hash_is_asked_for_md5(void **state)
 	a.nonce = new_nonce();
 	assert_int_equal(check(&a, &id), AUTH_BAD);
 	assert_int_equal(
-		auth_challenge_after(auth, AUTH_BAD, &id, AUTH_REGISTRAR, &arena, fields, &n), 0);
+		auth_challenge_after(auth, req, AUTH_BAD, &id, AUTH_REGISTRAR, &arena, fields, &n),
+		0);
 	assert_int_equal(n, 1);
 	a.username = "alice";
 	a.password = "wrong";
 	assert_int_equal(check(&a, &id), AUTH_BAD);
 	assert_int_equal(
-		auth_challenge_after(auth, AUTH_BAD, &id, AUTH_REGISTRAR, &arena, fields, &n), 0);
+		auth_challenge_after(auth, req, AUTH_BAD, &id, AUTH_REGISTRAR, &arena, fields, &n),
+		0);
 	assert_int_equal(n, 2);
+	tear_down();
+}
+
+static void a_client_that_fails_at_other_algorithms_is_asked_for_md5(void **state)
+{
+	static const struct {
+		const char *agent;
+		size_t n;
+	} rows[] = {
+		{ "User-Agent: baresip v1.0.0 (x86_64/linux)\r\n", 1 },
+		{ "User-Agent: baresip v3.10.1 (x86_64/Linux)\r\n", 1 },
+		{ "User-Agent: baresip v3.11.0 (x86_64/Linux)\r\n", 2 },
+		{ "User-Agent: baresip v4.0.0\r\n", 2 },
+		{ "User-Agent: baresip\r\n", 2 },
+		{ "User-Agent: baresip v.\r\n", 2 },
+		{ "User-Agent: other baresip v1.0.0\r\n", 2 },
+		{ "", 2 },
+	};
+	struct slice fields[AUTH_CHALLENGES_MAX];
+	struct auth_identity id = { .realm = REALM };
+
+	(void)state;
+	set_up(&AUTH_CONFIG_DEFAULT);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		AUTO_MSG *req = message(slice_str(rows[i].agent));
+		size_t n = 0;
+
+		assert_int_equal(auth_challenge_after(auth, req, AUTH_MISSING, &id, AUTH_PROXY,
+						      &arena, fields, &n),
+				 0);
+		assert_int_equal(n, rows[i].n);
+	}
 	tear_down();
 }
 
@@ -442,6 +484,7 @@ int main(void)
 		HARNESS_TEST(of_several_credentials_the_strongest_good_ones_count),
 		HARNESS_TEST(an_algorithm_that_is_turned_off_is_neither_offered_nor_taken),
 		HARNESS_TEST(a_user_with_only_an_md5_hash_is_asked_for_md5),
+		HARNESS_TEST(a_client_that_fails_at_other_algorithms_is_asked_for_md5),
 		HARNESS_TEST(without_users_nobody_gets_in),
 		HARNESS_TEST(a_name_longer_than_the_limit_is_nobodys),
 		HARNESS_ALLOC_TEST(an_allocation_that_fails_leaves_no_trace),
