@@ -373,6 +373,8 @@ void exec_run_report(struct exec_run *run, const struct exec_report *rep)
 	}
 	run->pid = -1;
 	run->exited = true;
+	if (rep->flags & EXEC_CLEAN)
+		run->sent = false; /* as above */
 	if (run->stop) {
 		exec_run_finish(run, run->how, run->status);
 		return;

@@ -102,7 +102,7 @@ static void report(enum exec_report_type type, uint64_t id, int value)
 {
 	if (sp.n_reports == EXEC_REPORTS_MAX)
 		report_flush();
-	sp.reports[sp.n_reports++] = (struct exec_report){ type, value, id };
+	sp.reports[sp.n_reports++] = (struct exec_report){ (uint16_t)type, 0, value, id };
 }
 
 static struct run *run_by_id(uint64_t id)
@@ -159,6 +159,17 @@ static void stray_check(pid_t pid)
 		(void)kill(pid, SIGKILL);
 }
 
+/* There is no process of any run: what is known of those that have ended is not needed. */
+static void all_clean(void)
+{
+	for (size_t i = 0; i < sp.n_reports; i++)
+		if (sp.reports[i].type == EXEC_EXITED || sp.reports[i].type == EXEC_SIGNALED)
+			sp.reports[i].flags = EXEC_CLEAN;
+	for (size_t i = sp.n; i-- > 0;)
+		if (!sp.runs[i].pid)
+			run_forget(&sp.runs[i]);
+}
+
 static void children_reap(void)
 {
 	pid_t pid;
@@ -181,6 +192,8 @@ static void children_reap(void)
 			run_forget(r);
 	}
 	sp.childless = pid == -1; /* ECHILD */
+	if (sp.childless)
+		all_clean();
 }
 
 static int runs_reserve(void)

@@ -47,8 +47,12 @@ enum exec_report_type {
 	EXEC_LOST,     /* the spawner died, its runs are ended; value is the new generation */
 };
 
+/* With exited and signaled: nothing is left of the run, EXEC_END need not be sent. */
+enum { EXEC_CLEAN = 1 };
+
 struct exec_report {
-	uint32_t type;
+	uint16_t type;
+	uint16_t flags;
 	int32_t value;
 	uint64_t id;
 };
