@@ -5,7 +5,7 @@
  * kept as offsets until a message is given out, since the buffer moves as it grows.
  *
  * What an action means, which fields a script may set, and whether the script ended well is for
- * action.c and run_queue.c.
+ * apply.c and run.c.
  */
 #include "cgi/output.h"
 
