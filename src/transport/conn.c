@@ -122,6 +122,8 @@ static struct source *source_take(struct transport *t, const struct net_addr *pe
 	uint64_t hash = net_addr_hash(&host, t->rt->seed);
 	struct source *s = source_find(t, &host, hash);
 
+	if (s && s->count >= t->config.conn_max_source && conn_make_room(t, s))
+		s = source_find(t, &host, hash);
 	if (s && s->count >= t->config.conn_max_source) {
 		if (!s->told)
 			LOG(LOG_WARN, "too many connections from one source",
@@ -288,6 +290,7 @@ void conn_close(struct conn *c, int err)
 	rt_timer_stop(t->rt, &c->io);
 	rt_timer_stop(t->rt, &c->probe);
 	list_del(&c->link);
+	list_del(&c->half);
 	list_del(&c->dirty);
 	map_del(&t->by_id, &c->by_id);
 	forget_peer(c);
@@ -298,6 +301,19 @@ void conn_close(struct conn *c, int err)
 		c->n_late = 0;
 	conn_drop_output(c, err);
 	uv_close((uv_handle_t *)&c->tcp, closed);
+}
+
+bool conn_make_room(struct transport *t, const struct source *s)
+{
+	LIST_EACH (&t->half, it) {
+		struct conn *c = LIST_ENTRY(it, struct conn, half);
+
+		if (!s || c->source == s) {
+			conn_event(c, CONN_EV_TIMEOUT, -ENOBUFS);
+			return true;
+		}
+	}
+	return false;
 }
 
 static void shut(uv_shutdown_t *req, int status)
@@ -320,6 +336,7 @@ static void act(struct conn *c, unsigned actions, int err)
 		buf_fini(&c->in);
 	}
 	if (actions & DO_HALF) {
+		list_push_back(&c->t->half, &c->half);
 		c->active = rt->now;
 		rt_timer_in(rt, &c->idle, c->t->config.half_ms);
 	}
@@ -365,7 +382,7 @@ void conn_accept(struct listener *l, int fd, const struct net_addr *peer)
 	struct source *s = NULL;
 	struct conn *c;
 
-	if (t->n_conns >= t->config.conn_max) {
+	if (t->n_conns >= t->config.conn_max && !conn_make_room(t, NULL)) {
 		if (!t->crowded)
 			LOG(LOG_WARN, "connection limit reached", LOG_ADDR("source", peer),
 			    LOG_INT("connections", t->n_conns));
@@ -439,9 +456,11 @@ static int conn_open(struct transport *t, const struct rt_flow *to, struct conn 
 		l = listener_find(t, to->transport, to->peer.sa.sa_family);
 	if (!l)
 		return -EAFNOSUPPORT;
-	if (t->n_conns >= t->config.conn_max)
+	if (t->n_conns >= t->config.conn_max && !conn_make_room(t, NULL))
 		return -ENOBUFS;
 	rc = outgoing_socket(t, l, &fd);
+	if ((rc == -EMFILE || rc == -ENFILE) && conn_make_room(t, NULL))
+		rc = outgoing_socket(t, l, &fd);
 	if (rc)
 		return rc;
 	rc = conn_new(t, l, &to->peer, &c);

@@ -59,10 +59,12 @@ struct conn {
 	uv_write_t write;
 	uv_shutdown_t shutdown;
 	struct list link;  /* transport.conns */
+	struct list half;  /* transport.half, while CONN_HALF: who may go first */
 	struct list dirty; /* transport.dirty: has something to write */
 	struct map_node by_id;
 	struct map_node by_peer;
 	bool reusable;         /* in transport.by_peer */
+	bool heard;            /* it has brought a message */
 	struct source *source; /* NULL if we opened it */
 	enum conn_state state;
 	uint64_t id;
@@ -113,6 +115,7 @@ struct transport {
 	uint64_t udp_salt;       /* upper half of the conn of a datagram */
 
 	struct list conns;
+	struct list half; /* the longest ended first */
 	struct list dirty;
 	struct map by_id;
 	struct map by_peer;
@@ -157,6 +160,9 @@ int stream_send(struct transport *t, const struct rt_flow *to, struct packet *p,
 /* Takes @fd in any case. */
 void conn_accept(struct listener *l, int fd, const struct net_addr *peer);
 void conn_close(struct conn *c, int err);
+/* Closes the connection whose peer has ended the longest ago, of @s if that is not NULL, which may
+ * go with it. False: there is none. */
+bool conn_make_room(struct transport *t, const struct source *s);
 const char *conn_state_name(enum conn_state state);
 
 enum conn_event {

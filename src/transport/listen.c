@@ -324,7 +324,11 @@ void accept_ready(uv_poll_t *handle, int status, int events)
 			conn_accept(l, fd, &peer);
 		} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
 			   errno == ENOMEM) {
-			accept_pause(l, -errno);
+			int err = -errno;
+
+			if (conn_make_room(t, NULL))
+				continue;
+			accept_pause(l, err);
 			return;
 		} else if (errno == EAGAIN) {
 			return;

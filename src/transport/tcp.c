@@ -235,6 +235,7 @@ static int deliver(struct conn *c, struct slice msg)
 	if (!p)
 		return -ENOMEM;
 	c->active = t->rt->now;
+	c->heard = true;
 	METRIC_INC(t->rt, RECV_STREAM);
 	t->events.message(t->arg, p, &flow);
 	packet_unref(p);
@@ -322,7 +323,10 @@ static void has_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 		return;
 	rt_awake(c->t->rt);
 	if (n < 0) {
-		conn_event(c, n == UV_EOF ? CONN_EV_EOF : CONN_EV_ERROR, (int)n);
+		/* Who came and said nothing waits for no answer. */
+		bool wants = c->heard || !c->source;
+
+		conn_event(c, n == UV_EOF && wants ? CONN_EV_EOF : CONN_EV_ERROR, (int)n);
 		return;
 	}
 	if (c->state != CONN_OPEN)

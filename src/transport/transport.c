@@ -32,6 +32,7 @@ int transport_new(uv_loop_t *loop, struct runtime *rt, const struct transport_co
 	t->events = *events;
 	t->arg = arg;
 	list_init(&t->conns);
+	list_init(&t->half);
 	list_init(&t->dirty);
 	map_init(&t->by_id);
 	map_init(&t->by_peer);

@@ -249,16 +249,42 @@ static void connections_are_limited_in_all_and_per_source(void **state)
 		STAGE_UNTIL(&s, is_closed(fd[2]) && is_closed(fd[3]));
 		assert_int_equal(transport_connections(s.t), 2);
 		assert_int_equal(s.rt->metrics.count[METRIC_CONN_REFUSED], 2);
-		/* One goes, one may come. */
-		client_send(fd[1], "x", 1);
-		client_close(&s, fd[0]);
-		turns(&s, 5);
 		if (i == 0) {
 			struct rt_flow to = { .transport = RT_TCP };
 
 			(void)client_listen(&s, "127.0.0.1", 8, &to.peer);
 			assert_int_equal(stage_send(&s, &to, PING, 1), -ENOBUFS);
 		}
+		/* One goes, one may come. */
+		client_close(&s, fd[0]);
+		STAGE_UNTIL(&s, transport_connections(s.t) == 1);
+		fd[2] = client_tcp(&s, &here);
+		client_send(fd[2], PING, strlen(PING));
+		STAGE_UNTIL(&s, s.n_got == 1);
+		stage_down(&s);
+	}
+}
+
+static void peers_that_have_ended_make_room_for_others(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct transport_config config = TRANSPORT_CONFIG_DEFAULT;
+		struct net_addr here;
+		struct stage s;
+		int fd;
+
+		*(i ? &config.conn_max : &config.conn_max_source) = 1;
+		assert_true(up(&s, &config, &here));
+		for (unsigned k = 1; k <= 5; k++) {
+			fd = client_tcp(&s, &here);
+			client_send(fd, PING, strlen(PING));
+			assert_int_equal(shutdown(fd, SHUT_WR), 0);
+			STAGE_UNTIL(&s, s.n_got == k);
+			turns(&s, 3);
+			assert_int_equal(transport_connections(s.t), 1);
+		}
+		assert_int_equal(s.rt->metrics.count[METRIC_CONN_REFUSED], 0);
 		stage_down(&s);
 	}
 }
@@ -369,6 +395,7 @@ static const struct harness_test tests[] = {
 	HARNESS_TEST(all_connections_share_one_limit_of_bytes),
 	HARNESS_TEST(a_reset_fails_what_waits),
 	HARNESS_TEST(connections_are_limited_in_all_and_per_source),
+	HARNESS_TEST(peers_that_have_ended_make_room_for_others),
 	HARNESS_TEST(without_descriptors_accepting_pauses_and_goes_on),
 	HARNESS_TEST(when_accepting_has_stopped_old_connections_go_on),
 	HARNESS_TEST(every_state_answers_every_event_as_the_table_says),
