@@ -131,6 +131,12 @@ bool txn_route_again(struct txn *st)
 
 	if (st->resent || st->server.resolving || !st->packet)
 		return false;
+	/* Its connection is gone: 18.2.2 has a new one to the source and the port of sent-by. */
+	if (rt_is_reliable(st->to.transport) && st->to.conn) {
+		st->to.conn = 0;
+		(void)txn_send(st, st->packet); /* a failure comes back as EV_ERROR */
+		return true;
+	}
 	st->resent = true;
 	/* The same place again would be no other way. */
 	if (net_addr_parse(via->host, 0, &addr) == 0 && net_addr_same_host(&addr, &st->to.peer))

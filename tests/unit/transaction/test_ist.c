@@ -194,7 +194,7 @@ static void failed_send_is_told_later_and_ends_nothing(void **state UNUSED)
 		struct bench b;
 
 		assert_true(bench_init(&b));
-		server(&b, "INVITE", RT_TCP);
+		server(&b, "INVITE", RT_UDP);
 		b.f.send_error = -EPIPE;
 		assert_int_equal(respond(&b, b.st, statuses[i]), 0);
 		assert_string_equal(b.told, "request INVITE");
@@ -202,7 +202,7 @@ static void failed_send_is_told_later_and_ends_nothing(void **state UNUSED)
 		bench_advance(&b, 1);
 		assert_string_equal(b.told, "request INVITE; failed transport");
 		/* A retransmission still finds it. */
-		RECEIVE(&b, .method = "INVITE", .transport = RT_TCP);
+		RECEIVE(&b, .method = "INVITE", .transport = RT_UDP);
 		assert_string_equal(b.told, "request INVITE; failed transport");
 		txn_layer_send_failed(b.l, txn_id(b.st), -EPIPE);
 		assert_string_equal(b.told, "request INVITE; failed transport; failed transport");

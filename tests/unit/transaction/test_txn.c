@@ -226,7 +226,7 @@ static void failure_told_from_within_send_waits(void **state UNUSED)
 	ops.send = hasty_send;
 	b.f.rt.ops = &ops;
 	hasty_layer = b.l;
-	server(&b, "INVITE", RT_TCP);
+	server(&b, "INVITE", RT_UDP);
 	assert_int_equal(respond(&b, b.st, 180), 0);
 	client(&b, "BYE", RT_TCP);
 	assert_string_equal(b.told, "request INVITE");
@@ -248,7 +248,7 @@ static void user_that_always_sends_anew_does_not_stop_the_loop(void **state UNUS
 	assert_true(bench_init(&b));
 	b.f.send_error = -ENOBUFS;
 	b.on_request = b.on_failed = accept_again;
-	server(&b, "INVITE", RT_TCP);
+	server(&b, "INVITE", RT_UDP);
 	assert_string_equal(b.told, "request INVITE; failed transport");
 	bench_advance(&b, 2); /* once each time round */
 	assert_string_equal(b.told, "request INVITE; failed transport; failed transport; "
