@@ -12,8 +12,8 @@ struct sip_addr {
 	struct slice display; /* as written, quotes included; empty: none */
 	struct slice uri_text;
 	struct sip_uri uri;
-	struct slice params;  /* header parameters, with the first semicolon; or empty */
-	bool brackets;        /* <> were there */
+	struct slice params; /* header parameters, with the first semicolon; or empty */
+	bool brackets;       /* <> were there */
 };
 
 /* The whole of @s is one element; -EBADMSG with a reason when it is not. */

@@ -20,7 +20,7 @@ struct sip_via {
 	bool rport;            /* is the parameter there? */
 	uint16_t rport_value;  /* 0: without a value */
 	struct slice maddr;
-	int ttl;               /* -1: none */
+	int ttl; /* -1: none */
 };
 
 /* The whole of @s is one element. */

@@ -23,6 +23,7 @@ struct reading {
 	const char *excuse; /* ours: why libosip2 may not follow */
 	bool is_request;
 	bool other_scheme; /* ours: of the Request-URI */
+	bool nul_in_user;  /* ours: escaped */
 	bool no_reason;    /* ours: not even the blank before it */
 	unsigned status;
 	unsigned vias, routes;
@@ -104,9 +105,8 @@ static void read_ours(struct slice bytes, struct reading *r)
 		u = &m->request_uri;
 		r->other_scheme = u->scheme == SIP_SCHEME_OTHER;
 		set(r, P_METHOD, m->method_name);
-		buf_reset(&r->text[P_USER]);
-		if (u->scheme != SIP_SCHEME_TEL && sip_uri_unescape(u->user, &r->text[P_USER]) < 0)
-			set(r, P_USER, u->user);
+		/* No URI of the generator is a tel: one, and no escape in it is bad. */
+		r->nul_in_user = sip_uri_unescape(u->user, &r->text[P_USER]) < 0;
 		set(r, P_HOST, u->host);
 		if (u->port)
 			buf_u64(&r->text[P_PORT], u->port);
@@ -330,6 +330,11 @@ static bool is_odd_bracket(const struct sip_addr *a)
 	return a && (slice_find(a->uri.params, '[') >= 0 || slice_find(a->uri.params, ']') >= 0);
 }
 
+static bool is_one_letter_host(const struct sip_addr *a)
+{
+	return a && a->uri.host.n == 1;
+}
+
 static bool has_bad_address(const struct sip_msg *m)
 {
 	return any_addr(m, is_bad);
@@ -363,6 +368,11 @@ static bool has_empty_password(const struct sip_msg *m)
 	       any_addr(m, is_empty_password);
 }
 
+static bool has_one_letter_host(const struct sip_msg *m)
+{
+	return m->request_uri.host.n == 1 || any_addr(m, is_one_letter_host);
+}
+
 static bool has_odd_bracket(const struct sip_msg *m)
 {
 	return any_addr(m, is_odd_bracket);
@@ -386,22 +396,26 @@ static bool has_call_id_without_word(const struct sip_msg *m)
 /* Folds aside, which both read as one space. */
 static bool has_tab(const struct sip_field *f)
 {
-	for (size_t i = 1; f && i < f->value.n; i++) {
+	for (size_t i = 1; i < f->value.n; i++) {
 		if (f->value.p[i] == '\t' && f->value.p[i - 1] != '\n')
 			return true;
 	}
 	return false;
 }
 
-static bool has_tab_in_via_or_cseq(const struct sip_msg *m)
+static bool has_tab_between_words(const struct sip_msg *m)
 {
-	const struct sip_field *f = sip_msg_field(m, SIP_H_VIA);
+	static const enum sip_header ids[] = { SIP_H_VIA, SIP_H_CSEQ, SIP_H_FROM, SIP_H_TO };
 
-	for (; f; f = sip_msg_next(m, f)) {
-		if (has_tab(f))
-			return true;
+	for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
+		const struct sip_field *f = sip_msg_field(m, ids[i]);
+
+		for (; f; f = sip_msg_next(m, f)) {
+			if (has_tab(f))
+				return true;
+		}
 	}
-	return has_tab(sip_msg_field(m, SIP_H_CSEQ));
+	return false;
 }
 
 static bool has_two(const struct sip_msg *m)
@@ -449,10 +463,11 @@ static const struct {
 	{ has_nul, "the text ends there for osip" },
 	{ has_tab_by_display, "osip knows only the space in and behind a display name" },
 	{ has_empty_password, "legal by RFC 3261 25.1, but not for osip" },
+	{ has_one_letter_host, "osip wants two" },
 	{ has_odd_bracket, "osip looks for the brackets of a host in the URI's parameters, too" },
 	{ has_empty_field, "an empty list is a list" },
 	{ has_call_id_without_word, "a Call-ID is only compared and copied" },
-	{ has_tab_in_via_or_cseq, "osip knows only the space between their words" },
+	{ has_tab_between_words, "osip knows only the space between their words" },
 	{ has_two, "what says the same twice, or is for the endpoints, is not our business" },
 	{ has_bad_type, "the type of the body is for the endpoints" },
 	{ has_bad_credentials, "credentials are for whom they are meant" },
@@ -470,19 +485,25 @@ static const char *find_excuse(const struct sip_msg *m)
 /* NULL, or where the two readings differ and no table says why. */
 static const char *compare(const struct reading *ours, const struct reading *osip)
 {
+	/* RFC 4475 3.1.1.13 lets us accept it; osip looks for the blank in the next line. */
+	if (ours->no_reason)
+		return NULL;
 	if (!ours->good) {
 		if (osip->good && !is_refusal_listed(ours->fault))
 			return ours->fault;
 		return NULL;
 	}
-	/* RFC 4475 3.1.1.13 lets us accept it; osip looks for the blank in the next line. */
-	if (ours->no_reason)
-		return NULL;
 	if (!osip->good)
 		return ours->excuse ? NULL : "accepted by us only";
 	for (size_t i = 0; i < ARRAY_LEN(ours->text); i++) {
 		/* To osip every scheme that begins with "sip" has a user, a host and a port. */
 		if (ours->other_scheme && (i == P_USER || i == P_HOST || i == P_PORT))
+			continue;
+		/* RFC 4475 3.1.1.4: for osip the user ends there. */
+		if (ours->nul_in_user && i == P_USER)
+			continue;
+		/* Where they part ways over a From or To, osip may see a tag inside of quotes. */
+		if (ours->excuse && (i == P_FROM_TAG || i == P_TO_TAG))
 			continue;
 		if (!slice_eq(buf_view(&ours->text[i]), buf_view(&osip->text[i])))
 			return piece_names[i];
