@@ -43,8 +43,15 @@ static void place(struct agent *a)
 	a->transport = rng_percent(&w->chance, 30) ? RT_TCP : RT_UDP;
 	a->core = &w->listeners[(v6 ? 2 : 0) + (a->transport == RT_TCP)];
 	host = net_host_uri(&a->addr, buf);
-	a->via = sim_printf(w, "%s:5060%s", host,
-			    nat || rng_percent(&w->chance, 50) ? ";rport" : "");
+	if (a->foreign && !nat && rng_percent(&w->chance, 30))
+		a->via = sim_printf(w, "%.*s", SLICE_FMT(a->domain));
+	else
+		a->via = sim_printf(w, "%s:5060%s", host,
+				    nat || rng_percent(&w->chance, 50) ? ";rport" : "");
+	if (!nat && rng_percent(&w->chance, 5))
+		a->via = sim_printf(
+			w, "%.*s;maddr=%.*s", SLICE_FMT(a->via),
+			SLICE_FMT(a->foreign && !w->p.quiet ? a->domain : slice_str(host)));
 	host = net_addr_text(&a->public_addr, buf);
 	a->contact = sim_printf(w, "sip:%.*s@%s%s", SLICE_FMT(a->user), host,
 				a->transport == RT_TCP ? ";transport=tcp" : "");
@@ -64,6 +71,8 @@ static void agent_init(struct sim *w, unsigned i)
 	a->domain = a->foreign ? w->names[i % 3].host : SLICE(SIM_DOMAIN);
 	/* The last but one is never there: a dead target. */
 	a->gone = i + 2 == w->n_agents || (!w->p.quiet && rng_percent(&w->chance, 5));
+	a->old = rng_percent(&w->chance, 10);
+	a->strict = rng_percent(&w->chance, 10);
 	a->rude = rng_percent(&w->chance, w->p.rude);
 	a->wake.fire = wake;
 	place(a);
@@ -102,6 +111,9 @@ void agents_init(struct sim *w)
 	name_init(w, 3, "nobody.foreign.test", -ENOENT);
 	name_init(w, 4, "slow.foreign.test", -ETIMEDOUT);
 	name_init(w, 5, "empty.foreign.test", 0);
+	name_init(w, 6, SIM_DOMAIN, 0); /* a way back to the server itself */
+	w->names[6].targets.n = 1;
+	w->names[6].targets.v[0] = (struct rt_target){ RT_UDP, w->listeners[0].addr };
 	w->n_agents = w->p.agents;
 	w->agents = sim_alloc(w, w->n_agents * sizeof(*w->agents));
 	for (unsigned i = 0; i < w->n_agents; i++)

@@ -16,9 +16,10 @@ struct agent {
 	struct slice contact; /* URI */
 	struct slice via;     /* "host:port;rport" */
 	bool foreign;         /* serves a domain that is not ours, registers nowhere */
-	bool trusted;
-	bool gone; /* nobody is there */
-	bool rude; /* forgets ACKs and answers, and the like */
+	bool old;             /* RFC 2543: branches without the cookie */
+	bool strict;          /* RFC 2543: the first Route becomes the Request-URI */
+	bool gone;            /* nobody is there */
+	bool rude;            /* forgets ACKs and answers, and the like */
 	struct wheel_timer wake;
 	unsigned calls_left;
 	unsigned n_registers;
@@ -48,6 +49,7 @@ struct dialog {
 	struct call *call; /* NULL at the callee */
 	struct slice call_id, local_tag, remote_tag, local_uri, remote_uri;
 	struct slice target;  /* the peer's Contact */
+	struct slice uri;     /* the Request-URI: the target, or a strict router's first Route */
 	struct slice routes;  /* "Route: ...\r\n" lines, or empty */
 	struct rt_target hop; /* the next one */
 	unsigned cseq;        /* the last one sent */
@@ -132,7 +134,7 @@ struct packet *message_hop_by_hop(const struct uac *invite, enum sip_method meth
 				  const struct sip_msg *resp);
 struct packet *message_response(struct uas *u, unsigned status, struct slice more,
 				struct slice body);
-struct slice message_branch(struct sim *w, unsigned id);
+struct slice message_branch(const struct agent *a, unsigned id);
 /* Authorization or Proxy-Authorization line for the challenge in @resp; empty if there is none. */
 struct slice message_credentials(struct agent *a, const struct sip_msg *resp, struct slice method,
 				 struct slice uri, struct slice password);

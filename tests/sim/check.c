@@ -328,6 +328,9 @@ static void check_answer(struct sim *w, const struct check_req *r)
 {
 	struct slice method = r->msg->method_name;
 
+	/* A name in maddr that cannot be looked up: it leaves nowhere. */
+	if (w->p.mutate_responses || r->msg->via.maddr.n)
+		return;
 	if (r->epoch != w->epoch || r->faulty || r->msg->method == SIP_ACK)
 		return;
 	if (!list_empty(&r->finals)) {

@@ -23,15 +23,18 @@ static void check_vias(struct sim *w, const struct check_req *r, const struct si
 
 static void check_place(struct sim *w, const struct check_req *r, const struct rt_flow *to)
 {
+	struct net_addr addr;
+
 	/* When sending fails there is another way to try: RFC 3263 5. */
-	if (w->p.send_error || w->p.late_error || w->p.conn_break)
+	if (w->p.send_error || w->p.late_error || w->p.conn_break ||
+	    net_addr_parse(r->msg->via.host, 0, &addr) < 0)
 		return;
 	if (to->transport != r->flow.transport)
 		sim_fail(w, "response routing", "leaves by another transport");
 	if (to->transport == RT_UDP && !r->msg->via.maddr.n &&
 	    !net_addr_same_host(&to->peer, &r->flow.peer))
 		sim_fail(w, "response routing", "goes to another host than the request came from");
-	if (to->transport == RT_TCP && to->conn != r->flow.conn)
+	if (to->transport == RT_TCP && to->conn != r->flow.conn && !w->p.mutate)
 		sim_fail(w, "response routing", "leaves over another connection");
 }
 
@@ -48,7 +51,8 @@ static void check_copied(struct sim *w, const struct check_req *r, const struct 
 		check_same(w, "To tag", req->to_tag, m->to_tag);
 	else if (m->status > 100 && !m->to_tag.n)
 		sim_fail(w, "To tag", "a %u has none", m->status);
-	if (!r->scripted)
+	/* What an agent answered: what a script said on the way is put back. */
+	if (sip_msg_find(m, SLICE("X-Resp")))
 		check_same(w, "From", sip_msg_value(req, SIP_H_FROM), sip_msg_value(m, SIP_H_FROM));
 }
 
@@ -155,12 +159,15 @@ void check_response(struct sim *w, struct packet *p, struct sip_msg *m, const st
 	bool first;
 
 	/* With a method in CSeq that its request did not have. */
-	if (!r && w->p.mutate && m->status == 400)
+	if (!r && (w->p.mutate_responses || (w->p.mutate && m->status == 400)))
 		return;
 	if (!r)
 		sim_fail(w, "response", "%u for %.*s answers no request", m->status,
 			 SLICE_FMT(m->call_id));
 	if (r->faulty)
+		return;
+	/* What a damaged response says goes up as it is, if it can be read. */
+	if (w->p.mutate_responses)
 		return;
 	first = list_empty(&r->finals);
 	check_vias(w, r, m);

@@ -31,23 +31,28 @@ static struct slice uri_of(struct sim *w, struct slice value)
 static bool set_route(struct dialog *d, const struct sip_msg *m, bool back)
 {
 	struct sim *w = d->a->w;
-	struct slice element, v[16], contact;
+	struct slice element, v[16], contact, first;
 	struct sip_values it;
 	AUTO_BUF b = BUF_INIT;
+	bool strict = d->a->strict;
 	size_t n = 0;
 
 	sip_values_init(&it, m, SIP_H_RECORD_ROUTE);
 	while (n < ARRAY_LEN(v) && sip_values_next(&it, &element))
 		v[n++] = element;
-	for (size_t i = 0; i < n; i++)
-		buf_printf(&b, "Route: %.*s\r\n", SLICE_FMT(v[back ? n - 1 - i : i]));
-	d->routes = sim_printf(w, "%.*s", SLICE_FMT(buf_view(&b)));
 	sip_values_init(&it, m, SIP_H_CONTACT);
 	if (!sip_values_next(&it, &contact))
 		return false;
-	d->target = uri_of(w, contact);
-	return d->target.n &&
-	       agent_hop(d->a, n ? uri_of(w, v[back ? n - 1 : 0]) : d->target, &d->hop);
+	d->target = d->uri = uri_of(w, contact);
+	first = n ? uri_of(w, v[back ? n - 1 : 0]) : d->target;
+	for (size_t i = strict && n ? 1 : 0; i < n; i++)
+		buf_printf(&b, "Route: %.*s\r\n", SLICE_FMT(v[back ? n - 1 - i : i]));
+	if (strict && n) {
+		buf_printf(&b, "Route: <%.*s>\r\n", SLICE_FMT(d->target));
+		d->uri = first;
+	}
+	d->routes = sim_printf(w, "%.*s", SLICE_FMT(buf_view(&b)));
+	return d->target.n && agent_hop(d->a, first, &d->hop);
 }
 
 static void next_step(struct wheel_timer *t)

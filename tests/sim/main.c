@@ -4,9 +4,10 @@
  *     sim --seeds 1000             seeds 1 to 1000
  *     sim --seeds 100 --first 500  seeds 500 to 599
  *     sim --seed 42 --trace        one, with every message
- *     sim --break=NAME             the world does something wrong: the checker must see it
+ *     sim --break=NAME             the world does something wrong on purpose
  *
- * Exits with 1 at the first broken invariant, having said how to replay it.
+ * Exits with 1 at the first broken invariant, having said how to replay it; with --break exits
+ * with 0 if that very invariant was seen broken, else with 1.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -17,10 +18,13 @@
 static const struct {
 	const char *name;
 	enum sim_break brk;
+	const char *invariant;
 } breaks[] = {
-	{ "dup-final", BREAK_DUP_FINAL }, { "lose-commit", BREAK_LOSE_COMMIT },
-	{ "cseq", BREAK_CSEQ },           { "silence", BREAK_SILENCE },
-	{ "leak", BREAK_LEAK },
+	{ "dup-final", BREAK_DUP_FINAL, "one final response" },
+	{ "lose-commit", BREAK_LOSE_COMMIT, "durable" },
+	{ "cseq", BREAK_CSEQ, "CSeq" },
+	{ "silence", BREAK_SILENCE, "one final response" },
+	{ "leak", BREAK_LEAK, "run" },
 };
 
 static void usage(void)
@@ -39,13 +43,15 @@ static uint64_t number(const char *text)
 	return n;
 }
 
-static enum sim_break break_named(const char *name)
+static void break_named(const char *name, struct sim_options *opt)
 {
 	for (size_t i = 0; i < ARRAY_LEN(breaks); i++)
-		if (strcmp(breaks[i].name, name) == 0)
-			return breaks[i].brk;
+		if (strcmp(breaks[i].name, name) == 0) {
+			opt->brk = breaks[i].brk;
+			opt->expect = breaks[i].invariant;
+			return;
+		}
 	usage();
-	return BREAK_NOTHING;
 }
 
 static void run_seed(struct sim_options *opt, bool twice, struct sim_summary *sum)
@@ -103,7 +109,7 @@ int main(int argc, char **argv)
 			twice = true;
 			break;
 		case 'b':
-			opt.brk = break_named(optarg);
+			break_named(optarg, &opt);
 			break;
 		default:
 			usage();
@@ -117,5 +123,5 @@ int main(int argc, char **argv)
 	       "%zu script runs, %.1f s\n",
 	       (unsigned long long)n, sum.requests, sum.messages, sum.answered, sum.runs,
 	       (double)clock() / CLOCKS_PER_SEC);
-	return 0;
+	return opt.brk != BREAK_NOTHING; /* nobody saw it */
 }

@@ -19,9 +19,9 @@ static struct buf *start(struct sim *w)
 	return &w->scratch;
 }
 
-struct slice message_branch(struct sim *w, unsigned id)
+struct slice message_branch(const struct agent *a, unsigned id)
 {
-	return sim_printf(w, "z9hG4bKs%u", id);
+	return sim_printf(a->w, "%s%u", a->old ? "1-sims-" : "z9hG4bKs", id);
 }
 
 static void put_end(struct buf *b, struct slice type, struct slice body)
@@ -54,7 +54,9 @@ struct packet *message_request(struct uac *u, const struct call *c)
 			   rng_percent(&w->chance, 95) ? 70 : rng_below(&w->chance, 3));
 	buf_printf(b, "%s: <%.*s>;tag=%.*s\r\n", compact ? "f" : "From", SLICE_FMT(c->from_uri),
 		   SLICE_FMT(c->from_tag));
-	buf_printf(b, "%s: <%.*s>\r\n", compact ? "t" : "To", SLICE_FMT(c->to_uri));
+	/* A To with a tag brings its own end. */
+	buf_printf(b, "%s: <%.*s%s\r\n", compact ? "t" : "To", SLICE_FMT(c->to_uri),
+		   slice_find(c->to_uri, '>') < 0 ? ">" : "");
 	buf_printf(b, "%s: %.*s\r\nCSeq: %u %.*s\r\n", compact ? "i" : "Call-ID",
 		   SLICE_FMT(c->call_id), u->cseq, SLICE_FMT(method));
 	if (u->method == SIP_INVITE)
@@ -74,7 +76,7 @@ struct packet *message_in_dialog(struct dialog *d, enum sip_method method, unsig
 	struct slice name = sip_method_name(method);
 	struct buf *b = start(w);
 
-	buf_printf(b, "%.*s %.*s SIP/2.0\r\n", SLICE_FMT(name), SLICE_FMT(d->target));
+	buf_printf(b, "%.*s %.*s SIP/2.0\r\n", SLICE_FMT(name), SLICE_FMT(d->uri));
 	put_via(b, a, d->hop.transport, branch);
 	buf_slice(b, d->routes);
 	buf_printf(b, "Max-Forwards: 70\r\nFrom: <%.*s>;tag=%.*s\r\nTo: <%.*s>;tag=%.*s\r\n",

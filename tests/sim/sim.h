@@ -26,7 +26,7 @@
 #include "sip/addr.h"
 
 #define SIM_AGENTS_MAX 12
-#define SIM_NAMES 6
+#define SIM_NAMES 7
 #define SIM_DOMAIN "example.test"
 #define SIM_DOMAIN2 "example.org"
 #define SIM_T1 500
@@ -76,6 +76,7 @@ struct sim_options {
 	uint64_t seed;
 	bool trace;
 	enum sim_break brk;
+	const char *expect;  /* with @brk: the invariant that must be seen broken */
 	const char *program; /* argv[0], for the command that replays */
 };
 
@@ -86,7 +87,7 @@ struct profile {
 	unsigned delay_min, delay_max; /* ms */
 	unsigned dns_late, dns_fail;   /* percent */
 	unsigned commit_ms, commit_fail;
-	unsigned mutate;
+	unsigned mutate, mutate_responses;
 	unsigned rude; /* percent: an agent that does not do what it should */
 	bool restart;  /* the process dies once, and starts again from its store */
 	bool reconfigure;

@@ -9,7 +9,7 @@ static struct uac *uac_new(struct agent *a, enum sip_method method)
 	u->a = a;
 	u->method = method;
 	u->id = (unsigned)w->n_uacs;
-	u->branch = message_branch(w, u->id);
+	u->branch = message_branch(a, u->id);
 	u->hop = (struct rt_target){ a->transport, a->core->addr };
 	if (w->n_uacs == w->cap_uacs) {
 		w->cap_uacs = w->cap_uacs ? 2 * w->cap_uacs : 64;
@@ -170,6 +170,23 @@ static struct slice some_fields(struct agent *a)
 	return sim_printf(w, "%.*s", SLICE_FMT(buf_view(&b)));
 }
 
+/* An ACK for a dialog nobody knows, to a name that may have to be looked up. */
+static void stray_ack(struct agent *a)
+{
+	struct sim *w = a->w;
+	struct call *c = call_new(a, SIP_ACK);
+	struct uac *u = uac_new(a, SIP_ACK);
+	struct rt_target hop = { a->transport, a->core->addr };
+
+	c->uri = sim_printf(w, "sip:x@%.*s",
+			    SLICE_FMT(w->names[rng_below(&w->chance, SIM_NAMES)].host));
+	c->to_uri = sim_printf(w, "sip:x@nowhere.test>;tag=stray%u", u->id);
+	c->fields = sim_printf(w, "Route: <sip:%.*s;lr>\r\n", SLICE_FMT(a->core->host));
+	u->cseq = 1;
+	u->done = true;
+	agent_send(a, &hop, sim_keep(w, message_request(u, c)));
+}
+
 void uac_begin(struct agent *a)
 {
 	static const enum sip_method others[] = { SIP_MESSAGE, SIP_OPTIONS, SIP_SUBSCRIBE,
@@ -180,6 +197,10 @@ void uac_begin(struct agent *a)
 	struct call *c;
 	struct uac *u;
 
+	if (rng_percent(&w->chance, 3)) {
+		stray_ack(a);
+		return;
+	}
 	if (rng_percent(&w->chance, 30))
 		method = others[rng_below(&w->chance, ARRAY_LEN(others))];
 	c = call_new(a, method);
@@ -217,6 +238,9 @@ static struct slice some_contact(struct agent *a)
 		return sim_printf(w, "Contact: <%.*s>;expires=5\r\n", SLICE_FMT(a->contact));
 	if (what < 20)
 		return sim_printf(w, "Contact: <%.*s>;action=redirect\r\n", SLICE_FMT(a->contact));
+	if (what < 24) /* a user that is another one's, or its own: a loop */
+		return sim_printf(w, "Contact: <sip:u%u@%s>\r\n", rng_below(&w->chance, 3),
+				  what < 22 ? "192.0.2.1:5060" : SIM_DOMAIN);
 	return sim_printf(w, "m: <%.*s>;q=0.%u;expires=%u%s\r\n", SLICE_FMT(a->contact),
 			  rng_below(&w->chance, 3) * 4 + 1, 60 + rng_below(&w->chance, 7000),
 			  rng_percent(&w->chance, 20) ? "\r\nSupported: path\r\nPath: "
@@ -254,11 +278,11 @@ void uac_in_dialog(struct dialog *d, enum sip_method method)
 static struct uac *uac_find(struct agent *a, const struct sip_msg *resp)
 {
 	struct sim *w = a->w;
-	struct slice number = slice_skip(resp->via.branch, 8);
+	struct slice number = slice_skip(resp->via.branch, a->old ? 7 : 8);
 	struct uac *u;
 	uint64_t n;
 
-	if (!slice_starts(resp->via.branch, SLICE("z9hG4bKs")) ||
+	if (!slice_starts(resp->via.branch, a->old ? SLICE("1-sims-") : SLICE("z9hG4bKs")) ||
 	    slice_u64(number, w->n_uacs - 1, &n) < 0)
 		return NULL;
 	u = w->uacs[n];

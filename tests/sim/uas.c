@@ -19,6 +19,13 @@ static struct uas *uas_find(struct agent *a, struct slice branch, enum sip_metho
 
 static void resend(struct uas *u)
 {
+	struct sim *w = u->a->w;
+
+	if (u->flow.transport == RT_UDP && sim_chance(w, w->p.mutate_responses)) {
+		net_from_agent(u->a, RT_UDP, NULL, &u->flow.peer, message_mutate(w, u->resp),
+			       false);
+		return;
+	}
 	net_from_agent(u->a, u->flow.transport, u->conn, &u->flow.peer, packet_ref(u->resp), false);
 }
 

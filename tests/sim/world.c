@@ -96,7 +96,10 @@ void sim_fail(struct sim *w, const char *invariant, const char *fmt, ...)
 	va_start(args, fmt);
 	(void)vfprintf(stderr, fmt, args);
 	va_end(args);
-	fprintf(stderr, "\nreplay: %s --seed %llu --trace\n", w->opt.program,
+	fputc('\n', stderr);
+	if (w->opt.expect)
+		_exit(strcmp(w->opt.expect, invariant) != 0);
+	fprintf(stderr, "replay: %s --seed %llu --trace\n", w->opt.program,
 		(unsigned long long)w->opt.seed);
 	/* The run's memory is not given back: that is no leak worth a report. */
 	_exit(1);
@@ -140,6 +143,8 @@ static void draw_profile(struct sim *w)
 	p->dns_fail = rng_percent(r, 30) ? 30 : 0;
 	p->commit_fail = rng_percent(r, 20) ? 200 : 0;
 	p->mutate = rng_percent(r, 60) ? rng_below(r, 300) : 0;
+	if (p->mutate && rng_percent(r, 20))
+		p->mutate_responses = rng_below(r, 300);
 	p->rude = rng_percent(r, 50) ? 20 : 0;
 	p->restart = rng_percent(r, 15);
 	p->abort = rng_percent(r, 10);
