@@ -20,7 +20,8 @@ static void run_free(struct cgi_run *run)
 	if (!run)
 		return;
 	list_del(&run->link);
-	rt_timer_stop(run->svc->rt, &run->limit);
+	if (run->svc)
+		rt_timer_stop(run->svc->rt, &run->limit);
 	cgi_output_fini(&run->output);
 	buf_fini(&run->error_line);
 	buf_fini(&run->env);
@@ -373,6 +374,7 @@ void run_stop_all(struct service *s)
 	for (struct list *it; (it = list_pop(&s->runs));) {
 		struct cgi_run *run = LIST_ENTRY(it, struct cgi_run, link);
 
+		rt_timer_stop(s->rt, &run->limit);
 		run->svc = NULL;
 		run->lane = NULL;
 		s->rt->ops->run_stop(s->rt, run->rt_run);

@@ -90,6 +90,7 @@ void service_free(struct service *s)
 		proxy_ctx_abort(ss->ctx);
 	}
 	run_stop_all(s);
+	proxy_fini(&s->proxy);
 	registrar_free(s->registrar);
 	txn_layer_free(s->txns);
 	auth_free(s->auth);
@@ -184,7 +185,7 @@ size_t service_busy(const struct service *s)
 {
 	size_t n = registrar_pending(s->registrar);
 
-	LIST_EACH(&s->sessions, it) {
+	LIST_EACH (&s->sessions, it) {
 		const struct session *ss = LIST_ENTRY(it, struct session, link);
 
 		n += !ss->ctx->answered || proxy_ctx_pending(ss->ctx);

@@ -11,6 +11,7 @@ void proxy_init(struct proxy *p, struct runtime *rt, struct txn_layer *txns,
 {
 	*p = (struct proxy){ .rt = rt, .txns = txns, .config = *config };
 	p->loop_key = rt_random64(rt);
+	list_init(&p->asking);
 }
 
 /* Is this the advertised or bound host of a listener? @wildcard: does a listener on every

@@ -6,6 +6,7 @@
 #define SIPCGID_PROXY_PROXY_H
 
 #include "base/arena.h"
+#include "base/list.h"
 #include "base/runtime.h"
 #include "sip/edit.h"
 #include "sip/msg.h"
@@ -14,6 +15,7 @@
 
 #define PROXY_MAX_FORWARDS 70 /* RFC 3261 16.6 step 3 */
 #define PROXY_MAX_BREADTH 60  /* RFC 5393 5.3.2 */
+#define PROXY_ASKING_MAX 1000 /* requests without a transaction that wait for a name */
 
 struct proxy_config {
 	const struct slice *domains; /* lower case; outlive the proxy or the next configure */
@@ -34,11 +36,15 @@ struct proxy {
 	struct runtime *rt;
 	struct txn_layer *txns;
 	struct proxy_config config;
-	uint64_t loop_key; /* of the loop hash */
+	uint64_t loop_key;  /* of the loop hash */
+	struct list asking; /* requests without a transaction whose next hop is being looked up */
+	size_t n_asking;
 };
 
 void proxy_init(struct proxy *p, struct runtime *rt, struct txn_layer *txns,
 		const struct proxy_config *config);
+/* Contexts have ended. Lets go of what is being looked up; a zeroed one may be given too. */
+void proxy_fini(struct proxy *p);
 
 /* Is this host one of our domains? Without any configured, the listeners' own names are. */
 bool proxy_is_domain(const struct proxy *p, struct slice host);
@@ -120,7 +126,8 @@ int proxy_render(const struct proxy *p, const struct proxy_forward *f, const str
 /*
  * Forwards an ACK for a 2xx, or anything else that needs no transaction: 16.11. Takes its own
  * reference on @f->req if the name of the next hop must be looked up; everything else in @f must
- * live in @arena, which it takes over. Returns 0 or an error, having freed the arena either way.
+ * live in @arena, which it takes over. Returns 0 or an error, having freed the arena either way:
+ * -EAGAIN when PROXY_ASKING_MAX wait already.
  */
 int proxy_forward_stateless(struct proxy *p, const struct proxy_forward *f, struct arena *arena);
 

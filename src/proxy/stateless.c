@@ -7,6 +7,8 @@
 #include "base/log.h"
 
 struct stateless {
+	struct list link; /* proxy.asking while a name is looked up */
+	struct rt_resolve *query;
 	struct proxy *proxy;
 	struct proxy_forward f;
 	struct arena arena;
@@ -15,6 +17,9 @@ struct stateless {
 
 static void drop(struct stateless *s)
 {
+	if (list_linked(&s->link))
+		s->proxy->n_asking--;
+	list_del(&s->link);
 	sip_msg_unref(s->msg);
 	arena_fini(&s->arena);
 	free(s);
@@ -60,7 +65,6 @@ static void resolved(void *arg, int err, const struct rt_targets *targets)
 
 int proxy_forward_stateless(struct proxy *p, const struct proxy_forward *f, struct arena *arena)
 {
-	struct rt_resolve *query;
 	struct rt_targets targets;
 	struct stateless *s;
 	struct rt_query q;
@@ -72,16 +76,34 @@ int proxy_forward_stateless(struct proxy *p, const struct proxy_forward *f, stru
 		arena_fini(arena);
 		return -ENOMEM;
 	}
-	*s = (struct stateless){ p, *f, *arena, sip_msg_ref((struct sip_msg *)f->req) };
+	*s = (struct stateless){
+		.proxy = p, .f = *f, .arena = *arena, .msg = sip_msg_ref((struct sip_msg *)f->req)
+	};
 	rc = proxy_next_hop(p, f, &uri, &q);
+	/* Strangers may send any number of these. */
+	if (rc == 0 && p->n_asking >= PROXY_ASKING_MAX)
+		rc = -EAGAIN;
 	if (rc == 0)
-		rc = p->rt->ops->resolve(p->rt, &q, &targets, resolved, s, &query);
-	if (rc == -EINPROGRESS)
+		rc = p->rt->ops->resolve(p->rt, &q, &targets, resolved, s, &s->query);
+	if (rc == -EINPROGRESS) {
+		list_push_back(&p->asking, &s->link);
+		p->n_asking++;
 		return 0;
+	}
 	if (rc == 0)
 		rc = targets.n ? send_to(p, f, &targets.v[0]) : -ENOENT;
 	if (rc < 0)
 		refused(f, rc);
 	drop(s);
 	return rc;
+}
+
+void proxy_fini(struct proxy *p)
+{
+	while (p->rt && !list_empty(&p->asking)) {
+		struct stateless *s = LIST_ENTRY(p->asking.next, struct stateless, link);
+
+		p->rt->ops->resolve_cancel(p->rt, s->query);
+		drop(s);
+	}
 }
