@@ -250,11 +250,11 @@ static void process_2xx(struct proxy_branch *b, struct sip_msg *resp)
 	if (ctx->answered && resp->method != SIP_INVITE)
 		return;
 	ctx->answered = ctx->closed = true;
-	cancel_others(ctx, b);
 	/* The 2xx of an INVITE comes again until it is acknowledged, no other does. */
 	if (proxy_forward_response(b, resp, b->final_local && resp == b->final) < 0 &&
 	    resp->method != SIP_INVITE)
 		proxy_reply(ctx, 500);
+	cancel_others(ctx, b);
 }
 
 void proxy_ctx_process(struct proxy_branch *b, struct sip_msg *resp)
