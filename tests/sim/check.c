@@ -99,6 +99,8 @@ void check_in(struct sim *w, struct packet *p, const struct rt_flow *flow, bool 
 	struct check_req *r;
 
 	sim_log_packet(w, "core gets", p);
+	if (m && !m->is_request && m->status / 100 == 2 && m->method == SIP_INVITE)
+		check_answer_in(w, m);
 	if (!m || !m->is_request)
 		return;
 	if (m->method == SIP_CANCEL && !m->fault.reason)
@@ -269,6 +271,9 @@ void check_live(struct sim *w)
 
 	if (!w->svc)
 		return;
+	if (w->check->must_answer && list_empty(&w->check->must_answer->finals))
+		sim_fail(w, "2xx at once", "the first 2xx of a fork did not go up");
+	w->check->must_answer = NULL;
 	LIST_EACH (&w->svc->sessions, it) {
 		check_session(w, LIST_ENTRY(it, struct session, link));
 		n++;

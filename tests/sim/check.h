@@ -34,6 +34,7 @@ struct check_sent {
 	struct sip_msg *msg;
 	struct check_req *origin; /* NULL: made by the core (CANCEL, ACK) */
 	struct rt_flow to;
+	uint64_t at;
 };
 
 /* A response of an agent that was passed on: always to one place, as the same bytes. */
@@ -52,6 +53,7 @@ struct check {
 	struct map runs;   /* struct check_run: transactions whose script runs */
 	struct list msgs;
 	size_t n_answered;
+	struct check_req *must_answer; /* a 2xx for it came in this event */
 };
 
 struct check_req *check_find(struct sim *w, const struct sip_via *via, enum sip_method method);
@@ -61,6 +63,8 @@ void check_same(struct sim *w, const char *what, struct slice was, struct slice 
 
 /* check_response.c, check_request.c */
 void check_response(struct sim *w, struct packet *p, struct sip_msg *m, const struct rt_flow *to);
+/* A 2xx to INVITE comes in: it goes up in the same event. */
+void check_answer_in(struct sim *w, const struct sip_msg *m);
 void check_request(struct sim *w, struct packet *p, struct sip_msg *m, const struct rt_flow *to);
 
 #endif

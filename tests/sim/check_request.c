@@ -24,7 +24,9 @@ static void sent_add(struct sim *w, struct packet *p, struct sip_msg *m, struct 
 {
 	struct check_sent *s = sim_alloc(w, sizeof(*s));
 
-	*s = (struct check_sent){ .packet = p, .msg = m, .origin = origin, .to = *to };
+	*s = (struct check_sent){
+		.packet = p, .msg = m, .origin = origin, .to = *to, .at = w->rt.now
+	};
 	if (map_add(&w->check->sent, &s->node, hash_of(m)) < 0)
 		abort();
 }
@@ -132,6 +134,18 @@ static void check_made(struct sim *w, const struct sip_msg *m, const struct rt_f
 			 SLICE_FMT(m->method_name));
 }
 
+/* Strangers have us forward only to our own users: anything else is an open relay. */
+static void check_relay(struct sim *w, const struct check_req *r)
+{
+	const struct sip_msg *req = r->msg;
+
+	if (r->scripted || req->to_tag.n || trust_has(&w->config->trusted, &r->flow.peer) ||
+	    sip_msg_field(req, SIP_H_PROXY_AUTHORIZATION) ||
+	    proxy_is_self(&w->svc->proxy, &req->request_uri))
+		return;
+	sim_fail(w, "relay", "a stranger's request for %.*s is forwarded", SLICE_FMT(req->uri));
+}
+
 /* May the transaction still begin something? */
 static void check_begin(struct sim *w, struct check_req *r)
 {
@@ -143,7 +157,21 @@ static void check_begin(struct sim *w, struct check_req *r)
 		sim_fail(w, "branch", "begins after the CANCEL");
 	if (r->faulty)
 		sim_fail(w, "branch", "begins for a faulty request");
+	if (!w->p.reconfigure)
+		check_relay(w, r);
 	r->proxied = true;
+}
+
+void check_answer_in(struct sim *w, const struct sip_msg *m)
+{
+	struct check_sent *s = sent_find(w, m, SIP_INVITE);
+
+	/* While its transaction lives for sure: no failed send, no Timer B yet. */
+	if (!s || !s->origin || s->origin->epoch != w->epoch || !list_empty(&s->origin->finals) ||
+	    s->origin->cancelled_at || w->rt.now >= s->at + 64 * SIM_T1 || w->p.send_error ||
+	    w->p.late_error || w->p.conn_break || w->p.mutate)
+		return;
+	w->check->must_answer = s->origin;
 }
 
 void check_request(struct sim *w, struct packet *p, struct sip_msg *m, const struct rt_flow *to)

@@ -130,7 +130,7 @@ static void draw_profile(struct sim *w)
 	p->commit_ms = rng_percent(r, 80) ? 10 : 3000;
 	p->script_percent = rng_percent(r, 70) ? 100 : 0;
 	p->agents = 5 + rng_below(r, SIM_AGENTS_MAX - 4);
-	p->calls = 10 + rng_below(r, 30);
+	p->calls = 20 + rng_below(r, 60);
 	p->span = rng_percent(r, 50) ? 5000 : 120000;
 	p->reconfigure = rng_percent(r, 20);
 	if (p->quiet)
