@@ -37,7 +37,7 @@ def until(condition, timeout=10.0, what="condition"):
         if value:
             return value
         if time.monotonic() > end:
-            raise AssertionError(f"{what} did not come true in {timeout} s")
+            raise AssertionError(f"{what() if callable(what) else what} did not come true in {timeout} s")
         os.sched_yield()
         select_nothing()
 
