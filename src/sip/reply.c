@@ -90,6 +90,17 @@ static void emit(struct sip_out *o, const struct sip_msg *req, struct slice via_
 	sip_out_put(o, r->body);
 }
 
+/*
+ * What a faulty request brought is repeated, but no CR alone and no NUL: who reads a line end into
+ * them would see fields that are not ours. @head: of the response.
+ */
+static void clean(char *head, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!head[i] || (head[i] == '\r' && (i + 1 == n || head[i + 1] != '\n')))
+			head[i] = ' ';
+}
+
 int sip_reply_render(const struct sip_msg *req, struct slice via_top, const struct sip_reply *r,
 		     struct packet **ret)
 {
@@ -104,6 +115,8 @@ int sip_reply_render(const struct sip_msg *req, struct slice via_top, const stru
 		return -ENOMEM;
 	o = (struct sip_out){ p->data, 0 };
 	emit(&o, req, via_top, r);
+	if (req->fault.reason)
+		clean(p->data, o.n - r->body.n);
 	*ret = p;
 	return 0;
 }

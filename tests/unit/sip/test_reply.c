@@ -181,6 +181,26 @@ static void every_prefix_that_is_a_message_can_be_answered(void **state)
 	}
 }
 
+static void no_line_end_is_smuggled_through_what_is_repeated(void **state)
+{
+	static const char bad[] = "INVITE sip:b@c SIP/2.0\r\n" VIA
+				  "From: <sip:a@b>;tag=1\rX-Smuggled: 1\r\n"
+				  "To: <sip:b\0@c>\r\n" ID "CSeq: 1 INVITE\r\r\n\r\n";
+	static const char good[] =
+		"SIP/2.0 400 Bad Request\r\n" VIA "From: <sip:a@b>;tag=1 X-Smuggled: 1\r\n"
+		"To: <sip:b @c>;tag=t\r\n" ID "CSeq: 1 INVITE \r\nContent-Length: 3\r\n\r\n\r\0x";
+	struct sip_reply r = { .status = 400, .to_tag = SLICE("t"), .body = slice_of("\r\0x", 3) };
+	AUTO_MSG *m = parse(bad, sizeof(bad) - 1);
+	struct packet *p = NULL;
+
+	(void)state;
+	assert_non_null(m->fault.reason);
+	assert_int_equal(sip_reply_render(m, SLICE_EMPTY, &r, &p), 0);
+	assert_int_equal(p->len, sizeof(good) - 1);
+	assert_memory_equal(p->data, good, sizeof(good) - 1);
+	packet_unref(p);
+}
+
 static void too_large_a_reply_is_refused(void **state)
 {
 	char *body = harness_calloc(SIP_MSG_MAX);
@@ -204,6 +224,7 @@ int main(void)
 		HARNESS_TEST(what_a_faulty_request_lacks_is_left_out),
 		HARNESS_TEST(a_reply_is_a_good_message),
 		HARNESS_TEST(every_prefix_that_is_a_message_can_be_answered),
+		HARNESS_TEST(no_line_end_is_smuggled_through_what_is_repeated),
 		HARNESS_TEST(too_large_a_reply_is_refused),
 	};
 
