@@ -99,7 +99,7 @@ static void receive_authorized(struct stage *g, struct slice text)
 	AUTO_MSG *m = sent_msg(g, 0);
 	AUTO_BUF out = BUF_INIT;
 	struct sip_challenge ch;
-	struct slice line, method, rest;
+	struct slice line = SLICE_EMPTY, method = SLICE_EMPTY, rest;
 	const char *why;
 	char response[2 * DIGEST_MAX];
 	uint8_t ha1[DIGEST_MAX];
@@ -143,7 +143,7 @@ static void answer(struct stage *g, size_t back, struct slice text)
 	const struct stage_sent *s = stage_sent(g, back);
 	AUTO_MSG *m = sent_msg(g, back);
 	AUTO_BUF out = BUF_INIT;
-	struct slice line;
+	struct slice line = SLICE_EMPTY;
 
 	if (!m || !m->is_request)
 		return;
@@ -214,7 +214,8 @@ static void bad_frame(struct stage *g, struct slice head, bool too_large)
 
 	if (!copy)
 		abort();
-	memcpy(copy, head.p, head.n);
+	if (head.n)
+		memcpy(copy, head.p, head.n);
 	g->n_in++;
 	g->faulty_in = true;
 	service_bad_frame(g->svc, slice_of(copy, head.n), &flow, too_large);
