@@ -31,7 +31,8 @@
 	X(SCRIPT_RUNS, "script_runs", "scripts started")                                           \
 	X(SCRIPT_FAILED, "script_failures", "runs that ended in 500 or 504")                       \
 	X(SCRIPT_QUEUED, "script_queued", "runs that waited for a free slot")                      \
-	X(SCRIPT_REFUSED, "script_refused", "runs refused with 503 at a full queue")
+	X(SCRIPT_REFUSED, "script_refused", "runs refused with 503 at a full queue")               \
+	X(SCRIPT_UNSIGNED, "script_unsigned", "requests whose signed parts a script changed")
 
 enum metric {
 #define METRIC_ENUM(id, name, help) METRIC_##id,

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "cgi/run.h"
 #include "sip/addr.h"
+#include "sip/cred.h"
 
 struct fields {
 	struct cgi_run *run;
@@ -274,6 +275,57 @@ static int check_readable(const struct fields *f)
 	return rc == 0 && msg->fault.reason ? -EBADMSG : rc;
 }
 
+/* Body and fields that an Identity covers: RFC 4474 section 9, RFC 8224 section 4. */
+static const char *unsigned_now(const struct fields *f)
+{
+	if (f->target->changed_from)
+		return "From";
+	if (f->target->changed_to)
+		return "To";
+	if (cgi_message_find(f->m, SLICE("Date")) || cgi_message_removes(f->m, SLICE("Date")))
+		return "Date";
+	if (cgi_message_find(f->m, SLICE("Contact")) || cgi_message_removes(f->m, SLICE("Contact")))
+		return "Contact";
+	return f->m->body_is == CGI_BODY_NONE ? NULL : "body";
+}
+
+/* Credentials whose proof covers the body: RFC 7616 3.4.3. */
+static bool covers_body(const struct sip_msg *req, enum sip_header id)
+{
+	for (const struct sip_field *field = sip_msg_field(req, id); field;
+	     field = sip_msg_next(req, field)) {
+		struct sip_cred cred;
+		const char *reason;
+
+		if (sip_cred_parse(field->value, &cred, &reason) == 0 &&
+		    slice_ieq(cred.qop, SLICE("auth-int")))
+			return true;
+	}
+	return false;
+}
+
+/* The callee will not believe such a request any more: RFC 3050 7.2. The script may mean it. */
+static void warn_of_signatures(struct fields *f)
+{
+	const char *what = NULL, *by = NULL;
+
+	if (sip_msg_field(f->req, SIP_H_IDENTITY)) {
+		by = "Identity";
+		what = unsigned_now(f);
+	} else if (f->m->body_is != CGI_BODY_NONE &&
+		   (covers_body(f->req, SIP_H_AUTHORIZATION) ||
+		    covers_body(f->req, SIP_H_PROXY_AUTHORIZATION))) {
+		by = "auth-int";
+		what = "body";
+	}
+	if (!what)
+		return;
+	METRIC_INC(f->run->svc->rt, SCRIPT_UNSIGNED);
+	LOG(LOG_WARN, "script changes what is signed", LOG_SLICE("call-id", f->run->call_id),
+	    LOG_SLICE("script", f->run->script->name), LOG_INT("line", f->m->line),
+	    LOG_STR("by", by), LOG_STR("changed", what));
+}
+
 int fields_to_target(struct cgi_run *run, const struct cgi_message *m, struct proxy_target *target)
 {
 	struct proxy_ctx *ctx = run->ss->ctx;
@@ -299,6 +351,8 @@ int fields_to_target(struct cgi_run *run, const struct cgi_message *m, struct pr
 		rc = put_body(&f);
 	if (rc == 0)
 		rc = check_readable(&f);
+	if (rc == 0)
+		warn_of_signatures(&f);
 	target->edits = f.edits;
 	return rc;
 }

@@ -305,3 +305,29 @@ def test_c189_a_burst_of_600_requests_is_answered_each_and_leaves_nothing(dumped
             ids.discard(got.get("call-id"))
     gone(d)
     until(lambda: d.fds() == before, what="closed descriptors")
+
+
+# -- C-185: signatures
+
+AUTH_INT = 'Digest username="a", realm="r", nonce="n", uri="sip:x", qop=auth-int, nc=00000001, ' \
+    'cnonce="c", response="00"'
+
+
+@pytest.mark.parametrize("field,line,changed", [
+    ("Identity: x", "From: <sip:b@c.test>", "From"), ("y: x", "To: <sip:b@c.test>", "To"),
+    ("Identity: x", "Date: Sat, 13 Nov 2010 23:29:00 GMT", "Date"),
+    ("Identity: x", "CGI-Remove: Contact", "Contact"), ("Identity: x", "Content-Length: 0", "body"),
+    ("Authorization: " + AUTH_INT, "Content-Length: 0", "body"),
+    ("Proxy-Authorization: " + AUTH_INT, "Content-Type: text/plain", "body"),
+    ("Identity: x", "Subject: new", None), ("Subject: x", "From: <sip:b@c.test>", None),
+    ("Authorization: " + AUTH_INT.replace("auth-int", "auth"), "Content-Length: 0", None)])
+def test_c185_a_script_that_changes_what_is_signed_is_warned_of(stage, peer, field, line, changed):
+    alice, bob = peer(stage.daemon), peer(stage.daemon)
+    runs = stage.call(proxy(bob.uri("b"), line))
+    req = ask(alice, runs, "MESSAGE", fields=[tuple(field.split(": ", 1))], body="body")
+    bob.reply(bob.expect("MESSAGE"), 200)
+    assert final(alice, req).status == 200
+    warned = [l for l in stage.daemon.log_lines("script changes what is signed")
+              if runs.call_id in l]
+    assert len(warned) == (changed is not None)
+    assert not changed or f"changed={changed}" in warned[0]
