@@ -24,6 +24,9 @@ static bool route_of(const struct sip_msg *req, struct rt_flow *to)
 	const struct sip_via *via = &req->via;
 
 	*to = req->flow;
+	/* A Via that cannot be read says nothing: back to where the request came from. */
+	if (!via->host.n)
+		return true;
 	if (rt_is_reliable(to->transport)) {
 		set_sent_by_port(to, via);
 		return true;

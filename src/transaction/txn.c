@@ -269,8 +269,8 @@ static void refuse_faulty(struct txn_layer *l, struct sip_msg *msg)
 		log_faulty(msg, "malformed response dropped");
 	} else if (msg->method == SIP_ACK) {
 		log_faulty(msg, "malformed ACK dropped");
-	} else if (msg->via.host.n == 0) {
-		log_faulty(msg, "malformed request without a usable Via dropped");
+	} else if (!sip_msg_field(msg, SIP_H_VIA)) {
+		log_faulty(msg, "malformed request without Via dropped");
 	} else {
 		log_faulty(msg, "malformed request refused");
 		/* Out of memory or unreachable: it will be sent again, or not. */
