@@ -34,8 +34,10 @@ int lookup_bindings(struct service *s, const struct sip_uri *uri, struct locatio
 	struct location_binding b;
 	struct location_set *set;
 
-	if (lookup_aor(&s->proxy, uri, &aor) < 0 || sip_uri_unescape(uri->user, &name) < 0)
+	if (lookup_aor(&s->proxy, uri, &aor) < 0)
 		return LOOKUP_UNKNOWN;
+	/* A name with %00 can be registered, but is no user's: it stays empty. */
+	(void)sip_uri_unescape(uri->user, &name);
 	if (aor.err || name.err)
 		return -ENOMEM;
 	set = location_find(s->location, buf_view(&aor));

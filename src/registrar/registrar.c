@@ -340,6 +340,9 @@ static int check_aor(struct registrar *r, const struct sip_msg *req,
 	if (sip_uri_parse(req->uri, &uri, reterr_reason) < 0 ||
 	    sip_addr_parse(sip_msg_value(req, SIP_H_TO), &to, reterr_reason) < 0)
 		return 400;
+	*reterr_reason = "To is not a SIP URI";
+	if (to.uri.scheme != SIP_SCHEME_SIP && to.uri.scheme != SIP_SCHEME_SIPS)
+		return 400;
 	*reterr_reason = "To is not an address-of-record of the domain in the Request-URI";
 	if (!uri.host.n || !r->policy.domain(r->policy.arg, uri.host, uri.port) || !to.uri.host.n ||
 	    !r->policy.domain(r->policy.arg, to.uri.host, to.uri.port) || to.uri.user.n == 0)
@@ -350,8 +353,10 @@ static int check_aor(struct registrar *r, const struct sip_msg *req,
 		err = canonical(r, &to.uri, aor, &key);
 	if (!err && !sip_host_eq(key.host, uri_key.host))
 		return 404;
+	/* With %00 it is the name of nobody who could have a password, but an address-of-record:
+	 * RFC 4475 3.1.1.4. */
 	if (!err)
-		err = sip_uri_unescape(key.user, &user);
+		(void)sip_uri_unescape(key.user, &user);
 	if (!err)
 		err = user.err;
 	if (err == -ENOMEM)
