@@ -1,5 +1,10 @@
 """What several tests of the proxy, the registrar and the transports need."""
 import contextlib
+import ctypes
+import fcntl
+import os
+import socket
+import struct
 
 from cgicalls import final
 from daemon import Daemon
@@ -84,3 +89,33 @@ def raw_request(peer, method, uri, more=(), drop=(), body=b"", via=None, version
              ("Call-ID", unique("call")), ("CSeq", f"1 {method}")]
     return message(f"{method} {uri} {version}",
                    [f for f in usual if f[0].lower() not in drop] + list(more), body)
+
+
+CLONE_NEWNET = 0x40000000
+
+
+def loopback_up():
+    """ifconfig lo up, in a network of one's own."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        flags = struct.pack("16sH14x", b"lo", 1 | 64)      # IFF_UP | IFF_RUNNING
+        fcntl.ioctl(s, 0x8914, flags)                      # SIOCSIFFLAGS
+
+
+@contextlib.contextmanager
+def own_network():
+    """What is started and opened in here sees a loopback of its own, where every port is free.
+    True; False where the system does not allow it, and nothing has changed."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    before = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if libc.unshare(CLONE_NEWNET) != 0:
+            yield False
+            return
+        try:
+            loopback_up()
+            yield True
+        finally:
+            if libc.setns(before, CLONE_NEWNET) != 0:
+                raise OSError(ctypes.get_errno(), "cannot go back to the old network")
+    finally:
+        os.close(before)
