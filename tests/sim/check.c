@@ -285,11 +285,15 @@ void check_live(struct sim *w)
 
 /* ---- later ---- */
 
+/* Did a 2xx with that tag go up? */
 static bool has_tag(const struct check_req *r, struct slice tag)
 {
-	LIST_EACH (&r->finals, it)
-		if (slice_eq(LIST_ENTRY(it, struct check_final, link)->to_tag, tag))
+	LIST_EACH (&r->finals, it) {
+		const struct check_final *f = LIST_ENTRY(it, struct check_final, link);
+
+		if (f->status < 300 && slice_eq(f->to_tag, tag))
 			return true;
+	}
 	return false;
 }
 

@@ -26,7 +26,7 @@ static void check_place(struct sim *w, const struct check_req *r, const struct r
 	struct net_addr addr;
 
 	/* When sending fails there is another way to try: RFC 3263 5. */
-	if (w->p.send_error || w->p.late_error || w->p.conn_break ||
+	if (w->p.send_error || w->p.late_error || w->p.conn_break || r->wild ||
 	    net_addr_parse(r->msg->via.host, 0, &addr) < 0)
 		return;
 	if (to->transport != r->flow.transport)
