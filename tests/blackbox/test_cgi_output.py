@@ -192,3 +192,52 @@ def test_sipcgi3_fail_open_takes_the_default_action_after_nonsense(start, peer):
     d.start()
     p = peer(d)
     assert final(p, p.request("MESSAGE", "sip:none@example.test")).status == 404
+
+
+# -- tokens and cookies, as far as one run goes
+
+@pytest.mark.parametrize("out", ["CGI-FORWARD-RESPONSE this SIP/2.0\n\n",
+                                 "cgi-forward-response THIS sip/2.0\n\n"])
+def test_c129_this_is_an_error_where_no_response_is(stage, peer, out):
+    assert outcome(peer(stage.daemon), stage, out)[0].status == 500
+
+
+def test_c105_an_unknown_token_is_a_script_error(stage, peer):
+    got, runs = outcome(peer(stage.daemon), stage, "CGI-FORWARD-RESPONSE abc SIP/2.0\n\n")
+    assert got.status == 500
+    assert runs.call_id in stage.daemon.wait_log("no response has this token")
+
+
+@pytest.mark.parametrize("cookie", ["x", "x" * 4096, "aZ09-.!%*_+`'~"])
+def test_c106_a_cookie_is_any_token_of_4_kib(stage, peer, cookie):
+    assert outcome(peer(stage.daemon), stage, f"CGI-SET-COOKIE {cookie} SIP/2.0\n\n")[0].status == 404
+
+
+@pytest.mark.parametrize("cookie", ["x" * 4097, "a@b", "a b", "a;b", '"a"', "é", "a/b"])
+def test_c106_what_is_no_such_token_is_a_script_error(stage, peer, cookie):
+    assert outcome(peer(stage.daemon), stage, f"CGI-SET-COOKIE {cookie} SIP/2.0\n\n")[0].status == 500
+
+
+@pytest.mark.parametrize("more", ["", "CGI-AGAIN no SIP/2.0\n\n", "cgi-again NO sip/2.0\n\n",
+                                  "CGI-AGAIN yes SIP/2.0\n\nCGI-AGAIN no SIP/2.0\n\n"])
+def test_c108_without_again_or_with_no_there_is_one_run(stage, peer, more):
+    alice, bob = peer(stage.daemon), peer(stage.daemon)
+    runs = stage.call(more + proxy(bob.uri("b")))
+    invite = ask(alice, runs)
+    got = bob.expect("INVITE")
+    for status in (180, 183, 486):
+        bob.reply(got, status)
+        response = alice.expect(status)
+    alice.ack(invite, response)
+    assert runs.count == 1
+
+
+@pytest.mark.parametrize("change,status", [
+    (("CSeq: 1 MESSAGE", "CSeq: 1 INVITE"), 400), (("Max-Forwards: 70", "Max-Forwards: x"), 400),
+    (("SIP/2.0\r\n", "SIP/7.0\r\n"), 505), (("sip:someone", "http:someone"), 416),
+    (("Max-Forwards: 70", "Max-Forwards: 70\r\nProxy-Require: magic"), 420)])
+def test_c157_no_script_hears_of_a_message_the_server_refuses(stage, peer, change, status):
+    p, runs = peer(stage.daemon), stage.call("SIP/2.0 299 OK\n\n")
+    p.send(p.build("MESSAGE", OURS, call_id=runs.call_id).decode().replace(*change, 1).encode())
+    p.expect(status)
+    assert runs.count == 0
