@@ -136,9 +136,11 @@ def test_torture_messages_over_tcp(place, row):
             outcomes = ["drop"]            # the rest may still come
         if b"\r\nRoute: <sip:127.0.0.1:5080>" in data:
             routed.reply(routed.expect("MESSAGE"), 200)
-        # dblreq is two messages here: the answers come in any order.
-        first = data.split(b"INVITE ")[0] if name == "rfc4475/dblreq" else data
-        got = final_of(peer, first, 0.1 if "drop" in outcomes else 5)
+        if name == "rfc4475/dblreq":
+            # Two messages here, and behind them what is none: the connection may be gone before
+            # the binding is on disk.
+            data, outcomes = data[data.index(b"INVITE sip:"):], ["forward"]
+        got = final_of(peer, data, 0.1 if "drop" in outcomes else 5)
         assert any(check(o, got) for o in outcomes), (name, outcomes, got)
     answered(daemon, checker)
     forget(checker, data)
