@@ -155,11 +155,11 @@ int answer_send(struct cgi_run *run, const struct cgi_message *m)
 		rc = party(run, m, SIP_H_FROM, ctx->req->from_tag, &arena, &from);
 	if (rc == 0)
 		rc = party(run, m, SIP_H_TO, to_tag, &arena, &to);
-	if (rc == 0) {
-		if (m->status >= 200)
-			proxy_ctx_close(ctx);
+	if (rc == 0)
 		rc = send_reply(run, &reply, from, to, &arena);
-	}
+	/* Not before it is sent: without memory for it, a 500 must still be possible. */
+	if (rc == 0 && m->status >= 200)
+		proxy_ctx_close(ctx);
 	arena_fini(&arena);
 	return rc;
 }

@@ -19,7 +19,8 @@ static void answer_options(struct txn *st)
 	};
 	struct sip_reply reply = { .status = 200, .fields = fields, .n_fields = ARRAY_LEN(fields) };
 
-	txn_reply(st, &reply);
+	if (txn_reply(st, &reply) < 0)
+		txn_abandon(st);
 }
 
 bool default_local(struct service *s, struct txn *st, struct sip_msg *req,

@@ -89,6 +89,13 @@ static void lane_next(struct cgi_lane *lane)
 
 void lanes_next(struct service *s)
 {
+	struct list *first = list_empty(&s->lanes) ? NULL : s->lanes.next;
+
 	LIST_EACH (&s->lanes, it)
 		lane_next(LIST_ENTRY(it, struct cgi_lane, link));
+	/* Where places of the runner are short, each script is the first in turn. */
+	if (first) {
+		list_del(first);
+		list_push_back(&s->lanes, first);
+	}
 }

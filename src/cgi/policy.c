@@ -19,7 +19,9 @@ void policy_refuse(struct service *s, struct txn *st, struct sip_msg *req, unsig
 	LOG(LOG_INFO, "request refused", LOG_SLICE("call-id", req->call_id),
 	    LOG_ADDR("source", &req->flow.peer), LOG_SLICE("method", req->method_name),
 	    LOG_SLICE("uri", req->uri), LOG_INT("status", status), LOG_STR("reason", why));
-	txn_reply(st, &reply);
+	/* Without memory even for that: if it comes again it starts anew. */
+	if (txn_reply(st, &reply) < 0)
+		txn_abandon(st);
 }
 
 static void challenge(struct service *s, struct txn *st, struct sip_msg *req, enum auth_result why,
@@ -31,9 +33,9 @@ static void challenge(struct service *s, struct txn *st, struct sip_msg *req, en
 
 	arena_init(&arena, 0);
 	if (auth_challenge_after(s->auth, req, why, id, kind, &arena, fields, &reply.n_fields) ==
-	    0) {
+		    0 &&
+	    txn_reply(st, &reply) == 0) {
 		METRIC_INC(s->rt, AUTH_CHALLENGED);
-		txn_reply(st, &reply);
 	} else {
 		policy_refuse(s, st, req, 500, SLICE_EMPTY, "out of memory");
 	}
@@ -101,26 +103,24 @@ bool policy_identify(struct service *s, struct txn *st, struct sip_msg *req, str
 {
 	struct sender sender = { .trusted = trust_has(&s->config->trusted, &req->flow.peer) };
 	enum auth_kind kind = AUTH_PROXY;
+	const struct sip_uri *uri = &req->request_uri;
 	struct sip_addr from;
-	struct sip_uri uri;
 	struct slice realm;
 	const char *reason;
 	bool from_ok;
 
 	from_ok = sip_addr_parse(sip_msg_value(req, SIP_H_FROM), &from, &reason) == 0;
-	sender.own_domain = from_ok && proxy_is_domain(&s->proxy, from.uri.host);
-	if (sip_uri_parse(req->uri, &uri, &reason) < 0) {
-		policy_refuse(s, st, req, 400, SLICE_EMPTY, reason);
-		return false;
-	}
-	if (req->method == SIP_REGISTER && proxy_is_self(&s->proxy, &uri))
+	/* By an address of ours too: it stands for the domain (lookup_domain()). */
+	sender.own_domain = from_ok && (proxy_is_domain(&s->proxy, from.uri.host) ||
+					proxy_is_self(&s->proxy, &from.uri));
+	if (req->method == SIP_REGISTER && proxy_is_self(&s->proxy, uri))
 		kind = AUTH_REGISTRAR;
 	realm = s->config->realm;
 	if (!realm.n)
 		realm = lookup_domain(&s->proxy, kind == AUTH_PROXY && sender.own_domain
 							 ? from.uri.host
-							 : uri.host);
-	if (!must_authenticate(s, req, &uri, &sender)) {
+							 : uri->host);
+	if (!must_authenticate(s, req, uri, &sender)) {
 		/* Credentials nobody asked for still say who it is, if they are good. */
 		if (!sender.trusted && kind == AUTH_PROXY && !req->to_tag.n &&
 		    sip_msg_field(req, SIP_H_PROXY_AUTHORIZATION))

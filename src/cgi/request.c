@@ -155,7 +155,7 @@ static void on_ack(void *arg, struct txn *st, struct sip_msg *ack)
 	f.n_route = routing.n_route;
 	f.route_changed = routing.popped || routing.strict;
 	f.loop_hash = proxy_loop_hash(&s->proxy, ack);
-	f.max_breadth = s->config->proxy.max_breadth;
+	f.max_breadth = proxy_breadth(&s->proxy, ack);
 	f.listener_in = ack->flow.listener;
 	if (sip_via_stamp(&ack->via, &ack->flow.peer, &via) &&
 	    (via.err || arena_dup(&arena, buf_view(&via), &f.via_top) < 0))
@@ -178,7 +178,8 @@ static void on_cancel(void *arg, struct txn *invite, struct txn *st, struct sip_
 	if (!invite) {
 		/* All we forward we remember: there is nothing this could be for (16.10). */
 		METRIC_INC(s->rt, REFUSED);
-		txn_reply(st, &reply);
+		if (txn_reply(st, &reply) < 0)
+			txn_abandon(st);
 		return;
 	}
 	if (ss) {

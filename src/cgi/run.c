@@ -355,7 +355,7 @@ void run_begin(struct session *ss)
 		return;
 	}
 	/* Whoever came before has the first place. */
-	ss->ctx->keep = true;
+	ss->ctx->keep = ss->ctx->more = true;
 	if (lane->n_waiting || !run_start(ss))
 		lane_wait(lane, ss);
 }

@@ -69,5 +69,7 @@ void session_answer(struct session *ss, unsigned status, struct slice field)
 	if (!ss->ctx->st || ss->ctx->answered || ss->ctx->cancelled)
 		return;
 	proxy_ctx_close(ss->ctx);
-	txn_reply(ss->ctx->st, &reply);
+	/* Without memory even for that: if it comes again it starts anew. */
+	if (txn_reply(ss->ctx->st, &reply) < 0)
+		txn_abandon(ss->ctx->st);
 }

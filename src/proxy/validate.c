@@ -16,12 +16,9 @@ static bool scheme_known(const struct sip_msg *req)
 /* Nothing is forwarded then: the last hop allowed was the one to us (16.3 step 3). */
 static bool for_the_server(const struct proxy *p, const struct sip_msg *req)
 {
-	struct sip_uri uri;
-	const char *reason;
-
 	return (req->method == SIP_REGISTER || req->method == SIP_OPTIONS) &&
-	       !sip_msg_field(req, SIP_H_ROUTE) && sip_uri_parse(req->uri, &uri, &reason) == 0 &&
-	       !uri.user.p && proxy_is_self(p, &uri);
+	       !sip_msg_field(req, SIP_H_ROUTE) && !req->request_uri.user.p &&
+	       proxy_is_self(p, &req->request_uri);
 }
 
 /* We have no proxy extension that a client could require (RFC 3261 16.3 step 5). */
