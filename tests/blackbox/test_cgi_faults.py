@@ -264,7 +264,7 @@ def assert_is_sip(msg, req, upstream):
     assert len(msg.all("from")) == len(msg.all("to")) == 1
     assert msg.all("call-id") == [req.get("call-id")]
     assert msg.all("cseq") in ([req.get("cseq")], [req.get("cseq").split()[0] + " CANCEL"])
-    assert "cgi-" not in " ".join(msg.names())
+    assert not any(n.startswith("cgi-") for n in msg.names())
     vias = msg.values("via")
     assert vias[-1].split(";")[0] == req.get("via").split(";")[0]
     assert len(vias) == (1 if upstream or msg.method == "CANCEL" else 2)
@@ -272,34 +272,40 @@ def assert_is_sip(msg, req, upstream):
         assert len(msg.all("content-type")) == 1
 
 
-def ready(*peers):
-    found, _, _ = select.select([p.sock for p in peers], [], [], 6)
+def exchange(alice, bob, sent, req):
+    """Judges and answers what there is to receive; was the final response to @req among it?"""
+    found, _, _ = select.select([alice.sock, bob.sock], [], [], 6)
     assert found, "no answer"
-    return [p for p in peers if p.sock in found]
+    done = False
+    for p in (alice, bob):
+        got = p.recv(1) if p.sock in found else None
+        # What another test's callee has not answered may come to its port, which is ours now.
+        if not got or got.get("call-id") not in sent:
+            continue
+        assert_is_sip(got, sent[got.get("call-id")], p is alice)
+        if p is bob:
+            bob.reply(got, 200)
+        elif got.status >= 200 and got.get("call-id") == req.get("call-id"):
+            done = True
+    return done
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_c104_only_sip_leaves_the_server_whatever_a_script_prints(stage, peer, seed):
     rng = random.Random(seed)
+    alice, bob = peer(stage.daemon), peer(stage.daemon)
+    sent = {}
     for n in range(50):
-        alice, bob = peer(stage.daemon), peer(stage.daemon)
         text = mutated(rng, bob.uri("b"))
         runs = stage.call(text)
         req = ask(alice, runs, "MESSAGE", fields=[("Organization", "x"), ("Subject", "y")],
                   body="body")
+        sent[runs.call_id] = req
         try:
-            done = False
-            while not done:
-                for p in ready(alice, bob):
-                    got = p.recv(1)
-                    assert_is_sip(got, req, p is alice)
-                    if p is bob:
-                        bob.reply(got, 200)
-                    done = done or (p is alice and got.status >= 200)
+            while not exchange(alice, bob, sent, req):
+                pass
         except AssertionError as e:
             raise AssertionError(f"seed {seed}, number {n}: {text!r}") from e
-        alice.close()
-        bob.close()
     assert stage.daemon.process.poll() is None
 
 
