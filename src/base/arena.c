@@ -139,6 +139,25 @@ int arena_dup(struct arena *a, struct slice s, struct slice *ret)
 	return 0;
 }
 
+int arena_join(struct arena *a, struct slice *ret, const struct slice *parts, size_t n)
+{
+	size_t len = 0;
+	char *p, *at;
+
+	for (size_t i = 0; i < n; i++)
+		len += parts[i].n;
+	p = at = arena_alloc(a, len);
+	if (!p)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		if (parts[i].n)
+			memcpy(at, parts[i].p, parts[i].n);
+		at += parts[i].n;
+	}
+	*ret = slice_of(p, len);
+	return 0;
+}
+
 int arena_printf(struct arena *a, struct slice *ret, const char *fmt, ...)
 {
 	char small[256];

@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 
+#include "base/cleanup.h"
 #include "base/slice.h"
 
 struct arena_chunk;
@@ -25,7 +26,13 @@ void *arena_alloc(struct arena *a, size_t n);
 void *arena_zalloc(struct arena *a, size_t n);
 /* Copies; -ENOMEM leaves *ret untouched. An empty slice is copied as empty. */
 int arena_dup(struct arena *a, struct slice s, struct slice *ret);
-/* printf into the arena; -ENOMEM leaves *ret untouched. */
+/* The parts behind one another; -ENOMEM leaves *ret untouched. */
+int arena_join(struct arena *a, struct slice *ret, const struct slice *parts, size_t n);
+#define ARENA_JOIN(a, ret, ...)                                                                    \
+	arena_join((a), (ret), (const struct slice[]){ __VA_ARGS__ },                              \
+		   ARRAY_LEN(((const struct slice[]){ __VA_ARGS__ })))
+/* printf into the arena; -ENOMEM leaves *ret untouched. A %s ends at a NUL: what came from the
+ * network may have one (RFC 4475 3.1.1.2) and is joined instead. */
 int arena_printf(struct arena *a, struct slice *ret, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 

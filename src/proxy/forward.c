@@ -198,8 +198,7 @@ static void put_vias(struct draft *d, const struct rt_listener *l, struct slice 
 	/* What follows the first element in the same field: its comma first. */
 	below = slice_skip(top->value,
 			   (size_t)(d->req->via.text.p + d->req->via.text.n - top->value.p));
-	keep(d, arena_printf(&d->arena, &field, "Via: %.*s%.*s", SLICE_FMT(d->f->via_top),
-			     SLICE_FMT(below)));
+	keep(d, ARENA_JOIN(&d->arena, &field, SLICE("Via: "), d->f->via_top, below));
 	if (d->rc == 0)
 		keep(d, sip_edits_replace(&d->edits, d->req->first[SIP_H_VIA], field));
 }

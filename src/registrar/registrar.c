@@ -182,8 +182,8 @@ static void reply_ok(struct job *j, struct location_set *set)
 		failed = text.err || arena_dup(&j->arena, buf_view(&text), &fields[n++]) < 0;
 	}
 	if (!failed && j->contacts.n && j->contacts.v[0].b.path.n)
-		failed = arena_printf(&j->arena, &fields[n++], "Path: %.*s",
-				      SLICE_FMT(j->contacts.v[0].b.path)) < 0;
+		failed = ARENA_JOIN(&j->arena, &fields[n++], SLICE("Path: "),
+				    j->contacts.v[0].b.path) < 0;
 	if (!failed) {
 		sip_date_format(r->rt->wall / 1000, date);
 		failed = arena_printf(&j->arena, &fields[n++], "Date: %s", date) < 0;

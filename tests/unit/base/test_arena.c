@@ -96,6 +96,25 @@ static void dup_copies(void **state)
 	arena_fini(&a);
 }
 
+static void parts_are_joined_nul_and_all(void **state)
+{
+	struct arena a;
+	struct slice s = SLICE_EMPTY;
+	int err;
+
+	(void)state;
+	arena_init(&a, 0);
+	err = ARENA_JOIN(&a, &s, SLICE("Via: "), SLICE_EMPTY, slice_of("a\0b", 3), SLICE("c"));
+	if (err) {
+		assert_true(harness_alloc_failed());
+		assert_null(s.p);
+	} else {
+		assert_int_equal(s.n, 9);
+		assert_memory_equal(s.p, "Via: a\0bc", 9);
+	}
+	arena_fini(&a);
+}
+
 static void printf_of_any_length_fits(void **state)
 {
 	struct arena a;
@@ -126,6 +145,7 @@ int main(void)
 		HARNESS_TEST(a_large_block_leaves_the_room_in_the_chunk),
 		HARNESS_TEST(an_impossible_size_is_refused),
 		HARNESS_ALLOC_TEST(dup_copies),
+		HARNESS_ALLOC_TEST(parts_are_joined_nul_and_all),
 		HARNESS_ALLOC_TEST(printf_of_any_length_fits),
 	};
 
