@@ -65,6 +65,19 @@ static void check_lines(struct slice head)
 	}
 }
 
+/* Ours, and that of who sent it to us, which the answer will need. */
+static void check_vias(const struct sip_msg *m)
+{
+	struct sip_values it;
+	struct slice element;
+	struct sip_via via;
+	const char *reason;
+
+	sip_values_init(&it, m, SIP_H_VIA);
+	for (int i = 0; i < 2 && sip_values_next(&it, &element); i++)
+		FUZZ_ASSERT(sip_via_parse(element, &via, &reason) == 0);
+}
+
 static void check_packet(struct stage *g, const struct rt_flow *to, struct packet *p)
 {
 	struct sip_error error;
@@ -82,6 +95,7 @@ static void check_packet(struct stage *g, const struct rt_flow *to, struct packe
 		FUZZ_ASSERT(slice_ieq(m->via.host, l->host) && m->via.port == l->port);
 		FUZZ_ASSERT(slice_istarts(m->via.branch, SLICE("z9hG4bK")));
 		FUZZ_ASSERT(m->max_forwards >= 0);
+		check_vias(m);
 	}
 	sip_msg_unref(m);
 }
