@@ -78,3 +78,11 @@ def stage(tmp_path_factory):
     s = Stage(directory / "daemon")
     yield s
     s.daemon.stop()
+
+
+def pytest_make_parametrize_id(config, val, argname):
+    """Long values are named by their length: a test's name stays readable, and the same each time."""
+    del config
+    if isinstance(val, (bytes, str)) and len(val) > 60:
+        return f"{argname}{len(val)}"
+    return None
