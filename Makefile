@@ -13,6 +13,8 @@
 BUILD ?= build
 PREFIX ?= /usr/local
 SEEDS ?= 300
+# Black-box tests at a time: they wait more than they work.
+JOBS ?= 6
 # Debian's, which has Debian's pytest.
 PYTHON ?= /usr/bin/python3
 export SIPCGID ?= $(abspath $(BUILD))/src/daemon/sipcgid
@@ -42,7 +44,7 @@ unit: build
 
 blackbox: build
 	@tools/deps test
-	$(PYTHON) -m pytest -q tests/blackbox
+	$(PYTHON) -m pytest -q -n $(JOBS) --timeout 300 tests/blackbox
 
 seeds: build
 	$(MESON_TEST) --suite sim
