@@ -98,8 +98,9 @@ def test_c166_c167_the_ack_for_a_proxied_2xx_is_proxied_and_runs_nothing(stage, 
     assert runs.count == 1
 
 
-def test_c168_the_scripts_own_2xx_is_repeated_until_the_ack(stage, peer):
-    alice = peer(stage.daemon)
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_c168_the_scripts_own_2xx_is_repeated_until_the_ack(stage, peer, transport):
+    alice = peer(stage.daemon, transport)
     runs = stage.call("SIP/2.0 200 OK\n\n")
     invite = ask(alice, runs)
     first, second = alice.expect(200), alice.expect(200, 2)
@@ -107,6 +108,18 @@ def test_c168_the_scripts_own_2xx_is_repeated_until_the_ack(stage, peer):
     alice.ack(invite, second)
     alice.quiet(1.3)
     assert runs.count == 1
+
+
+@pytest.mark.parametrize("old,new", [("CSeq: 1 ", "CSeq: 2 "), (";tag=", ";tag=x"),
+                                     ("Call-ID: ", "Call-ID: x")])
+def test_c168_an_ack_for_something_else_does_not_end_that(stage, peer, old, new):
+    alice = peer(stage.daemon)
+    invite = ask(alice, stage.call("SIP/2.0 200 OK\n\n"))
+    ok = alice.expect(200)
+    wrong = type(invite)(invite.raw.replace(old.encode(), new.encode()))
+    alice.ack(wrong, ok)
+    alice.ack(invite, alice.expect(200, 2))
+    alice.quiet(0.6)
 
 
 @pytest.mark.parametrize("status", [302, 401, 404, 486, 500, 603])
