@@ -79,8 +79,12 @@ class Daemon:
         self.process = subprocess.Popen([SIPCGID, "--config", str(self.conf)],
                                         stderr=open(self.logfile, "ab"), env=self.env,
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-        until(lambda: 'msg="ready"' in self.log() or self.process.poll() is not None, 20,
-              "the daemon's start")
+        try:
+            until(lambda: 'msg="ready"' in self.log() or self.process.poll() is not None, 20,
+                  "the daemon's start")
+        except AssertionError:
+            self.kill()
+            raise
         if self.process.poll() is not None:
             raise AssertionError(f"the daemon ended with {self.process.returncode}:\n{self.log()}")
         self.ports = {}
