@@ -136,8 +136,8 @@ static int send_by(struct proxy_branch *b, const struct proxy_forward *f, struct
 {
 	struct proxy *p = b->ctx->proxy;
 	char text[PROXY_BRANCH_LEN];
-	struct slice id = slice_of(text, sizeof(text));
 	struct packet *packet;
+	struct slice id;
 	int rc;
 
 	/* A connection has its listener already. */
@@ -148,6 +148,7 @@ static int send_by(struct proxy_branch *b, const struct proxy_forward *f, struct
 		to->listener = (uint16_t)rc;
 	}
 	proxy_branch_make(p, f->loop_hash, text);
+	id = slice_of(text, sizeof(text));
 	rc = proxy_render(p, f, to, id, &packet);
 	if (rc < 0)
 		return rc;
