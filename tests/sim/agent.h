@@ -29,7 +29,6 @@ struct agent {
 
 /* What all requests of one usage share: a call, a registration, a lone MESSAGE. */
 struct call {
-	struct map_node node;
 	struct agent *a;
 	enum sip_method method;
 	struct slice call_id, from_tag, from_uri, to_uri, uri;
@@ -39,7 +38,7 @@ struct call {
 	struct list dialogs; /* struct dialog.link: one per 2xx of a fork */
 	struct uac *invite;
 	struct wheel_timer hang_up; /* when to CANCEL */
-	bool wants_cancel, over;
+	bool wants_cancel;
 };
 
 /* One side of a dialog. RFC 3261 12. */
@@ -66,7 +65,6 @@ struct uac {
 	struct agent *a;
 	struct call *call;  /* NULL in a callee's dialog */
 	struct dialog *dlg; /* NULL outside dialogs */
-	struct uac *target; /* of a CANCEL: the INVITE */
 	enum sip_method method;
 	unsigned cseq, id, interval, status;
 	struct packet *packet;
@@ -75,7 +73,7 @@ struct uac {
 	struct uac *cancel; /* of an INVITE */
 	struct slice more;  /* credentials */
 	struct wheel_timer retry, give_up;
-	bool proceeding, done, cancelled;
+	bool proceeding, done;
 };
 
 /* A server transaction of an agent: RFC 3261 17.2. */

@@ -115,7 +115,6 @@ void check_in(struct sim *w, struct packet *p, const struct rt_flow *flow, bool 
 		if (map_add(&w->check->by_via, &r->node, hash_of(&m->via, m->method)) < 0)
 			abort();
 	}
-	r->packet = p;
 	r->flow = *flow;
 	r->at = w->rt.now;
 	r->epoch = w->epoch;

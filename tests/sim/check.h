@@ -17,7 +17,6 @@ struct check_req {
 	struct map_node node;
 	struct list link; /* check.reqs */
 	struct sip_msg *msg;
-	struct packet *packet;
 	struct rt_flow flow;
 	uint64_t at;
 	uint64_t cancelled_at; /* a CANCEL that matched and came in time; 0: none */

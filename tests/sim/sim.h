@@ -145,8 +145,7 @@ struct sim {
 	uint64_t last_commit_at;
 	struct wheel_timer spawner_ready;
 
-	struct map calls; /* struct call, by Call-ID */
-	struct map uass;  /* struct uas, by agent and branch */
+	struct map uass; /* struct uas, by agent and branch */
 	struct uac **uacs;
 	size_t n_uacs, cap_uacs;
 	struct dialog **dialogs;

@@ -69,7 +69,6 @@ static void send_cancel(struct uac *invite)
 	if (invite->cancel || invite->done)
 		return;
 	invite->cancel = u;
-	u->target = invite;
 	u->hop = invite->hop;
 	uac_send(u, message_hop_by_hop(invite, SIP_CANCEL, NULL));
 	sim_timer(invite->a->w, &invite->give_up, 64 * SIM_T1);

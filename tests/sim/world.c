@@ -275,7 +275,6 @@ static void sim_init(struct sim *w, const struct sim_options *opt)
 	list_init(&w->flights);
 	list_init(&w->conns);
 	list_init(&w->runs);
-	map_init(&w->calls);
 	map_init(&w->uass);
 	if (opt->trace) {
 		log_sink_set(log_line, NULL);
@@ -305,7 +304,6 @@ static void sim_fini(struct sim *w)
 	users_free(w->users);
 	while ((n = list_pop(&w->packets)))
 		packet_unref(LIST_ENTRY(n, struct kept, link)->packet);
-	map_fini(&w->calls);
 	map_fini(&w->uass);
 	free(w->uacs);
 	free(w->dialogs);
