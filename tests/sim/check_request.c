@@ -61,12 +61,12 @@ static struct check_req *check_vias(struct sim *w, const struct sip_msg *m)
 			 SLICE_FMT(m->method_name), SLICE_FMT(m->call_id));
 	sip_values_init(&was, r->msg, SIP_H_VIA);
 	(void)sip_values_next(&was, &a);
-	while ((more = sip_values_next(&was, &a)) | sip_values_next(&is, &b)) {
-		if (!more)
-			a = SLICE_EMPTY;
+	do {
+		a = b = SLICE_EMPTY;
+		more = sip_values_next(&was, &a);
+		more |= sip_values_next(&is, &b);
 		check_same(w, "Via", a, b);
-		b = SLICE_EMPTY;
-	}
+	} while (more);
 	return r;
 }
 

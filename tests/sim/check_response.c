@@ -13,12 +13,12 @@ static void check_vias(struct sim *w, const struct check_req *r, const struct si
 	(void)sip_values_next(&was, &a);
 	(void)sip_values_next(&is, &b);
 	check_same(w, "Via protocol", r->msg->via.protocol, m->via.protocol);
-	while ((more = sip_values_next(&was, &a)) | sip_values_next(&is, &b)) {
-		if (!more)
-			a = SLICE_EMPTY;
+	do {
+		a = b = SLICE_EMPTY;
+		more = sip_values_next(&was, &a);
+		more |= sip_values_next(&is, &b);
 		check_same(w, "Via", a, b);
-		b = SLICE_EMPTY;
-	}
+	} while (more);
 }
 
 static void check_place(struct sim *w, const struct check_req *r, const struct rt_flow *to)
