@@ -144,6 +144,9 @@ bool sip_via_stamp(const struct sip_via *v, const struct net_addr *source, struc
 	bool same = net_addr_parse(v->host, 0, &sent_by) == 0 &&
 		    net_addr_same_host(&sent_by, source);
 
+	/* There is none that could be read: what is wrong is answered as it is. */
+	if (!v->text.n)
+		return false;
 	/* A received that came along is the sender's word about itself: it never stays. */
 	if (same && !v->rport && !v->received.p)
 		return false;
