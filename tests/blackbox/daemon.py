@@ -143,6 +143,10 @@ class Daemon:
         code, self.process = self.process.returncode, None
         if check and code != 0:
             raise AssertionError(f"the daemon ended with {code}:\n{self.log()[-6000:]}")
+        # UBSan only says so and goes on.
+        if check and "runtime error:" in self.log():
+            at = self.log().index("runtime error:")
+            raise AssertionError(f"undefined behaviour:\n{self.log()[max(0, at - 200):at + 2000]}")
 
     def kill(self):
         self.process.kill()
