@@ -33,9 +33,11 @@ int lookup_bindings(struct service *s, const struct sip_uri *uri, struct locatio
 	struct location_iter it;
 	struct location_binding b;
 	struct location_set *set;
+	int rc;
 
-	if (lookup_aor(&s->proxy, uri, &aor) < 0)
-		return LOOKUP_UNKNOWN;
+	rc = lookup_aor(&s->proxy, uri, &aor);
+	if (rc < 0)
+		return rc == -ENOMEM ? rc : LOOKUP_UNKNOWN;
 	/* A name with %00 can be registered, but is no user's: it stays empty. */
 	(void)sip_uri_unescape(uri->user, &name);
 	if (aor.err || name.err)
