@@ -106,6 +106,16 @@ static int change(struct packet *packet, struct slice from, struct slice to, str
 	return rc < 0 ? rc : sip_render(msg, &edits, ret);
 }
 
+/* What could not be read by the next one must not leave: it is the server that would be blamed. */
+static int check_readable(struct packet *packet)
+{
+	struct sip_error error;
+	AUTO_MSG *msg = NULL;
+	int rc = sip_msg_parse(packet, &msg, &error);
+
+	return rc == 0 && msg->fault.reason ? -EBADMSG : rc;
+}
+
 static int send_reply(struct cgi_run *run, struct sip_reply *reply, struct slice from,
 		      struct slice to, struct arena *arena)
 {
@@ -125,9 +135,10 @@ static int send_reply(struct cgi_run *run, struct sip_reply *reply, struct slice
 			return rc;
 		packet = changed;
 	}
-	if (reply->status / 100 == 2 && ctx->req->method == SIP_INVITE)
+	rc = check_readable(packet);
+	if (rc == 0 && reply->status / 100 == 2 && ctx->req->method == SIP_INVITE)
 		rc = accept_send(run->ss, packet, reply->status);
-	else
+	else if (rc == 0)
 		rc = txn_respond(ctx->st, packet, reply->status);
 	packet_unref(packet);
 	return rc;

@@ -161,6 +161,7 @@ def test_50_faulty_scripts_at_once_leave_nothing_and_disturb_nobody(ground, peer
 
 B = "{bob}"
 GARBAGE = [
+    "SIP/2.0 486 Busy\nMax-Forwards: 1\nMax-Forwards: 2\n\n",
     # not a line of the language
     "hello\n\n", "\0\n\n", "\0" * 1000, b"\xff\xfe\xfd\n\n", "HTTP/1.1 200 OK\n\n", "{}\n\n",
     "<html></html>\n\n", "Traceback (most recent call last):\n", "\x1b[31mred\x1b[0m\n\n", "é\n\n",
