@@ -24,6 +24,20 @@ void policy_refuse(struct service *s, struct txn *st, struct sip_msg *req, unsig
 		txn_abandon(st);
 }
 
+/*
+ * A challenge to an INVITE over UDP is sent once, without a transaction that would repeat it: where
+ * it goes is the word of somebody nobody knows yet (RFC 3261 26.3.2.4).
+ */
+static int send_challenge(struct service *s, struct txn *st, const struct sip_msg *req,
+			  const struct sip_reply *reply)
+{
+	if (req->method != SIP_INVITE || rt_is_reliable(req->flow.transport) ||
+	    txn_reply_stateless(s->txns, req, reply) < 0)
+		return txn_reply(st, reply);
+	txn_abandon(st);
+	return 0;
+}
+
 static void challenge(struct service *s, struct txn *st, struct sip_msg *req, enum auth_result why,
 		      const struct auth_identity *id, enum auth_kind kind)
 {
@@ -34,7 +48,7 @@ static void challenge(struct service *s, struct txn *st, struct sip_msg *req, en
 	arena_init(&arena, 0);
 	if (auth_challenge_after(s->auth, req, why, id, kind, &arena, fields, &reply.n_fields) ==
 		    0 &&
-	    txn_reply(st, &reply) == 0) {
+	    send_challenge(s, st, req, &reply) == 0) {
 		METRIC_INC(s->rt, AUTH_CHALLENGED);
 	} else {
 		policy_refuse(s, st, req, 500, SLICE_EMPTY, "out of memory");

@@ -122,13 +122,36 @@ static void receive_cancel(struct txn_layer *l, struct sip_msg *cancel)
 		receive_request(l, cancel);
 }
 
+/* RFC 3261 8.2.7: the same tag for every copy of a request, unknown to others before. */
+static void stateless_tag(const struct txn_layer *l, const struct sip_msg *req,
+			  char out[static TXN_TAG_LEN + 1])
+{
+	uint64_t h = slice_hash(req->call_id, l->rt->seed);
+
+	h = slice_hash(req->via.text, h);
+	h = slice_hash(req->from_tag, h ^ req->cseq.number);
+	(void)snprintf(out, TXN_TAG_LEN + 1, "%016llx", (unsigned long long)h);
+}
+
+/* An answer without a transaction was a final one: its ACK ends here as any hop's (17.1.1.3). It
+ * has the Via of the INVITE, and a tag that only we could have made of it. */
+static bool acks_stateless(const struct txn_layer *l, const struct sip_msg *ack)
+{
+	char tag[TXN_TAG_LEN + 1];
+
+	if (ack->to_tag.n != TXN_TAG_LEN)
+		return false;
+	stateless_tag(l, ack, tag);
+	return slice_eq(ack->to_tag, slice_of(tag, TXN_TAG_LEN));
+}
+
 static void receive_ack(struct txn_layer *l, struct sip_msg *ack)
 {
 	struct txn *st = txn_server_find(l, ack, SIP_INVITE);
 
 	if (st && txn_ack_is_for(st, ack))
 		(void)txn_step(st, EV_ACK, ack); /* nothing to acknowledge yet: ignored */
-	else
+	else if (!acks_stateless(l, ack))
 		l->user->ack(l->arg, NULL, ack);
 }
 
@@ -220,17 +243,6 @@ void txn_abandon(struct txn *st)
 {
 	if (txn_is_server(st))
 		(void)txn_step(st, EV_TU_ABANDON, NULL); /* too late: ignored */
-}
-
-/* RFC 3261 8.2.7: the same tag for every copy of a request, unknown to others before. */
-static void stateless_tag(const struct txn_layer *l, const struct sip_msg *req,
-			  char out[static TXN_TAG_LEN + 1])
-{
-	uint64_t h = slice_hash(req->call_id, l->rt->seed);
-
-	h = slice_hash(req->via.text, h);
-	h = slice_hash(req->from_tag, h ^ req->cseq.number);
-	(void)snprintf(out, TXN_TAG_LEN + 1, "%016llx", (unsigned long long)h);
 }
 
 int txn_reply_stateless(struct txn_layer *l, const struct sip_msg *req, const struct sip_reply *r)

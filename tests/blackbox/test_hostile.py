@@ -395,6 +395,20 @@ def test_one_request_of_a_stranger_is_answered_with_about_as_much(closed, peer):
     assert size < 25 * len(req)
 
 
+def test_a_challenge_is_sent_once_and_its_ack_goes_no_further(start, peer):
+    """RFC 3261 26.3.2.4: whoever forges a source address gains nothing from being challenged."""
+    d = start(SHORT, base=UNTRUSTED.replace("authenticate = {{ }}", 'authenticate = {{ "calls" }}'))
+    alice, bob = peer(d), peer(d)
+    bind(bob, "bob", [f"<{bob.uri('bob')}>"])
+    invite = alice.request("INVITE", aor("bob"), from_=f"<{aor('alice')}>;tag=1")
+    refused = alice.expect(407)
+    alice.quiet(0.5)
+    alice.ack(invite, refused)
+    alice.send(invite.raw)      # a copy is challenged anew
+    assert alice.expect(407).to_tag == refused.to_tag
+    bob.quiet(0.2)
+
+
 @pytest.mark.parametrize("method", ["INVITE", "MESSAGE", "OPTIONS", "SUBSCRIBE", "REGISTER"])
 @pytest.mark.parametrize("how", ["uri", "route", "routes", "maddr", "own maddr", "strict", "tel"])
 def test_strangers_are_not_relayed_for(closed, peer, method, how):

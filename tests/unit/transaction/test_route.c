@@ -269,6 +269,36 @@ static void stateless_to_tag_is_the_same_for_every_copy(void **state UNUSED)
 	bench_fini(&b);
 }
 
+/* The tag says whose answer it acknowledges; any other ACK is for the user. */
+static void ack_of_a_stateless_answer_ends_here(void **state UNUSED)
+{
+	static const struct sip_reply busy = { .status = 503 };
+	struct sip_msg *msg, *answer;
+	struct sip_error error;
+	struct fake_sent *s;
+	struct bench b;
+	char tag[64];
+
+	assert_true(bench_init(&b));
+	msg = make_msg(&(struct parts){ .method = "INVITE" });
+	assert_int_equal(txn_reply_stateless(b.l, msg, &busy), 0);
+	sip_msg_unref(msg);
+	s = fake_runtime_take(&b.f);
+	assert_int_equal(sip_msg_parse(s->packet, &answer, &error), 0);
+	(void)snprintf(tag, sizeof(tag), "%.*s", SLICE_FMT(answer->to_tag));
+	sip_msg_unref(answer);
+	fake_sent_free(s);
+
+	RECEIVE(&b, .method = "ACK", .to_tag = tag);
+	assert_string_equal(b.told, "");
+	RECEIVE(&b, .method = "ACK", .to_tag = tag, .cseq = 2);
+	assert_string_equal(b.told, "ack -");
+	bench_clear(&b);
+	RECEIVE(&b, .method = "ACK", .to_tag = "0123456789abcdef");
+	assert_string_equal(b.told, "ack -");
+	bench_fini(&b);
+}
+
 int main(void)
 {
 	static const struct harness_test tests[] = {
@@ -282,6 +312,7 @@ int main(void)
 		HARNESS_TEST(stateless_answers_that_wait_are_limited),
 		HARNESS_ALLOC_TEST(stateless_answer_survives_every_failing_allocation),
 		HARNESS_TEST(stateless_to_tag_is_the_same_for_every_copy),
+		HARNESS_TEST(ack_of_a_stateless_answer_ends_here),
 	};
 
 	return harness_run("route", tests, ARRAY_LEN(tests));
