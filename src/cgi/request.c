@@ -13,27 +13,35 @@ static bool makes_dialog(const struct sip_msg *req)
 				  req->method == SIP_REFER || req->method == SIP_NOTIFY);
 }
 
+/* The registrar will want to know all about who it is. */
+static int keep_identity(struct session *ss, const struct auth_identity *from)
+{
+	struct arena *arena = &ss->ctx->arena;
+	struct auth_identity *id = arena_alloc(arena, sizeof(*id));
+
+	if (!id)
+		return -ENOMEM;
+	*id = *from;
+	ss->identity = id;
+	return arena_dup(arena, from->realm, &id->realm);
+}
+
 /* The session keeps what the caller found out, in its own arena. */
 static int keep_findings(struct session *ss, const struct sender *sender)
 {
+	const struct auth_identity *id = &sender->id;
 	struct proxy_ctx *ctx = ss->ctx;
-	struct auth_identity *id;
 	int rc;
 
 	rc = proxy_preprocess(&ss->svc->proxy, ctx->req, &ctx->arena, &ss->routing);
 	if (rc < 0 || !sender->authenticated)
 		return rc;
-	id = arena_alloc(&ctx->arena, sizeof(*id));
-	if (!id)
-		return -ENOMEM;
-	*id = sender->id;
-	rc = arena_dup(&ctx->arena, sender->id.realm, &id->realm);
-	ss->identity = id;
-	ss->user = auth_name(id);
 	/* Credentials that were for us stay with us: RFC 3261 22.3. */
-	if (ctx->req->method != SIP_REGISTER)
+	if (ctx->req->fields[id->field].id == SIP_H_PROXY_AUTHORIZATION)
 		ctx->drop_field = id->field;
-	return rc;
+	if (ctx->req->method == SIP_REGISTER)
+		rc = keep_identity(ss, id);
+	return rc < 0 ? rc : arena_dup(&ctx->arena, auth_name(id), &ss->user);
 }
 
 static void serve(struct service *s, struct txn *st, struct sip_msg *req,

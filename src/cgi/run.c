@@ -273,7 +273,7 @@ static int make_environment(struct cgi_run *run, struct rt_job *job)
 
 	if (proxy_is_self(&ss->svc->proxy, &ss->routing.parsed))
 		in.server_name = ss->routing.parsed.host;
-	if (ss->identity) {
+	if (ss->user.p) {
 		in.auth_type = SLICE("Digest");
 		in.remote_user = ss->user;
 	}

@@ -33,7 +33,7 @@ struct service {
 	struct list sessions;
 	size_t n_sessions;
 	struct list lanes;
-	struct list runs; /* struct cgi_run.link: under way, also those nobody listens to */
+	struct list runs;   /* struct cgi_run.link: under way, also those nobody listens to */
 	struct map accepts; /* struct session.accept.node */
 	bool draining;
 };
@@ -63,9 +63,8 @@ struct session {
 	struct proxy_routing routing;
 	bool in_dialog;
 	bool may_relay;
-	struct slice user; /* authenticated; in the arena; p NULL: nobody */
-	enum digest_algorithm algorithm;
-	const struct auth_identity *identity; /* in the arena; NULL: nobody */
+	struct slice user;                    /* authenticated; in the arena; p NULL: nobody */
+	const struct auth_identity *identity; /* the same, of a REGISTER; else NULL */
 
 	/* The script's half: run.c. */
 	const struct cgi_script *script;

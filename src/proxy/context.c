@@ -11,6 +11,9 @@
 #include "proxy/branch.h"
 #include "sip/reply.h"
 
+/* There may be as many as there are calls: target and places live in the arena beside it. */
+_Static_assert(sizeof(struct proxy_branch) <= 208, "a branch has grown: is it worth it?");
+
 int proxy_ctx_new(struct proxy *p, struct txn *st, struct sip_msg *req,
 		  const struct proxy_hooks *hooks, void *arg, struct proxy_ctx **ret)
 {
