@@ -67,16 +67,17 @@ static int party(struct cgi_run *run, const struct cgi_message *m, enum sip_head
 		 struct slice tag, struct arena *arena, struct slice *ret)
 {
 	const struct cgi_header *h = cgi_message_find(m, sip_header_name(id));
+	struct slice given = SLICE_EMPTY;
 	struct sip_addr addr;
 	const char *reason;
-	struct slice given;
 
 	*ret = SLICE_EMPTY;
 	if (!h)
 		return 0;
 	if (sip_addr_parse(h->value, &addr, &reason) < 0)
 		return -EBADMSG;
-	if (!sip_addr_param(&addr, SLICE("tag"), &given))
+	/* A caller of RFC 2543 may have none. */
+	if (!sip_addr_param(&addr, SLICE("tag"), &given) && tag.n)
 		return arena_printf(arena, ret, "%.*s: %.*s;tag=%.*s", SLICE_FMT(h->name),
 				    SLICE_FMT(h->value), SLICE_FMT(tag));
 	if (!slice_eq(given, tag)) {
