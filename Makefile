@@ -52,8 +52,10 @@ seeds: build
 sim: build
 	$(BUILD)/tests/sim/sim --seeds $(SEEDS)
 
-bench: build
+bench:
 	@tools/deps bench
+	@[ -e build-release/build.ninja ] || meson setup --buildtype=release build-release
+	@ninja -C build-release src/daemon/sipcgid
 	bench/bench
 
 format:

@@ -197,7 +197,7 @@ const char *users_sqlite_error(const struct users_sqlite *s)
 
 bool users_sqlite_changed(struct users_sqlite *s)
 {
-	int64_t data_version, serial;
+	int64_t data_version = 0, serial = 0;
 
 	if (number(s->q[Q_DATA_VERSION], &data_version) < 0)
 		return true;

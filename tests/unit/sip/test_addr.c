@@ -8,7 +8,7 @@
 static void assert_slice(struct slice s, const char *want)
 {
 	if (!slice_eq(s, slice_str(want)))
-		fail_msg("\"%.*s\" is not \"%s\"", SLICE_FMT(s), want);
+		fail_msg("\"%.*s\" is not \"%s\"", SLICE_FMT(s), want ? want : "");
 }
 
 static void an_address_is_split_into_name_uri_and_parameters(void **state)
