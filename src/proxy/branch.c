@@ -47,7 +47,8 @@ static void timer_c_fired(struct wheel_timer *t)
 	struct proxy_branch *b = CONTAINER_OF(t, struct proxy_branch, timer_c);
 
 	if (b->state == BRANCH_PROCEEDING && b->ct) {
-		txn_client_cancel(b->ct, NULL, 0);
+		if (txn_client_cancel(b->ct, NULL, 0) < 0)
+			start_timer_c(b);
 		return;
 	}
 	proxy_branch_stop(b);
@@ -288,11 +289,10 @@ void proxy_branch_cancel(struct proxy_branch *b)
 {
 	if (b->state == BRANCH_ENDED)
 		return;
-	if (b->ct) {
-		/* A request other than INVITE cannot be cancelled: it just goes on. */
-		txn_client_cancel(b->ct, NULL, 0);
+	/* A request other than INVITE cannot be cancelled: it just goes on. */
+	if (b->ct && txn_client_cancel(b->ct, NULL, 0) != -ENOMEM)
 		return;
-	}
+	/* Without memory for a CANCEL nobody waits for its outcome. */
 	if (b->final)
 		return;
 	proxy_branch_stop(b);

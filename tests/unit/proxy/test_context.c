@@ -229,6 +229,30 @@ static void a_2xx_that_wins_over_cancel_goes_up(void **state UNUSED)
 	bench_fini(&b);
 }
 
+static void without_memory_for_a_cancel_nobody_waits_for_it(void **state UNUSED)
+{
+	struct bench b;
+
+	assert_true(begin(&b, two_parallel));
+	request(&b, "INVITE", "");
+	(void)wire(&b);
+	answer(&b, 0, 180);
+	answer(&b, 1, 180);
+	assert_wire(&b, "180 180");
+	harness_fail_alloc(1);
+	proxy_ctx_cancel(b.ctx);
+	harness_fail_alloc(0);
+	assert_string_equal(wire(&b), "CANCEL" AT(B2));
+	answer(&b, 1, 487);
+	assert_string_equal(wire(&b), "ACK" AT(B2) " 487");
+	/* The other one is heard no more. */
+	answer(&b, 0, 486);
+	assert_string_equal(wire(&b), "ACK" AT(B1));
+	ack(&b);
+	let_end(&b);
+	bench_fini(&b);
+}
+
 static void no_branches(struct bench *b UNUSED)
 {
 }
@@ -629,6 +653,7 @@ int main(void)
 		HARNESS_TEST(cancel_reaches_those_that_ring_and_waits_for_the_last),
 		HARNESS_TEST(cancel_of_one_that_never_answers_ends_after_64_t1),
 		HARNESS_TEST(a_2xx_that_wins_over_cancel_goes_up),
+		HARNESS_TEST(without_memory_for_a_cancel_nobody_waits_for_it),
 		HARNESS_TEST(cancel_without_branches_is_487_at_once),
 		HARNESS_ALLOC_TEST(cancel_while_a_name_is_resolved_lets_go_of_it),
 		HARNESS_ALLOC_TEST(branches_that_fail_at_once_end_in_one_answer),

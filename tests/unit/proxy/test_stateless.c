@@ -65,6 +65,21 @@ static void a_name_may_be_resolved_later(void **state UNUSED)
 	bench_fini(&b);
 }
 
+static void a_question_under_way_ends_with_the_proxy(void **state UNUSED)
+{
+	struct bench b;
+
+	if (!bench_init(&b))
+		return;
+	b.f.resolve_later = true;
+	for (int i = 0; i < 3; i++)
+		if (forward(&b, "sip:b@b.test") < 0)
+			assert_true(harness_alloc_failed());
+	proxy_fini(&b.p);
+	assert_true(list_empty(&b.f.resolving));
+	bench_fini(&b);
+}
+
 static void what_cannot_be_sent_is_told(void **state UNUSED)
 {
 	struct bench b;
@@ -84,6 +99,7 @@ int main(void)
 	static const struct harness_test tests[] = {
 		HARNESS_ALLOC_TEST(it_goes_to_the_first_place),
 		HARNESS_ALLOC_TEST(a_name_may_be_resolved_later),
+		HARNESS_ALLOC_TEST(a_question_under_way_ends_with_the_proxy),
 		HARNESS_TEST(what_cannot_be_sent_is_told),
 	};
 
