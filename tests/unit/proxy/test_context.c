@@ -1,4 +1,7 @@
-/* The response context over a real transaction layer: RFC 3261 16.5 to 16.10, RFC 5393 5.3. */
+/*
+ * The response context over a real transaction layer: RFC 3261 16.5 to 16.10, RFC 5393 5.3. Long,
+ * because each race of responses, CANCEL and release is a story of its own.
+ */
 #include "fixture.h"
 
 #define B1 "198.51.100.11"
