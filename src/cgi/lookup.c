@@ -106,12 +106,16 @@ int lookup_add_targets(struct session *ss, const struct location_set *set,
 		       const struct proxy_target *like)
 {
 	struct arena *arena = &ss->ctx->arena;
+	unsigned limit = ss->script ? ss->script->max_branches : ss->config->max_branches;
 	size_t max = location_set_count(set), n = 0;
-	struct proxy_target *t = arena_alloc(arena, max * sizeof(*t));
+	struct proxy_target *t;
 	struct location_iter it;
 	struct location_binding b;
 	int rc;
 
+	if (max > limit)
+		max = limit;
+	t = arena_alloc(arena, max * sizeof(*t));
 	if (!t)
 		return -ENOMEM;
 	location_iter_init(&it, set, ss->svc->rt->wall);

@@ -81,6 +81,7 @@ struct txn_layer {
 	void *arg;
 	struct map servers, clients, ids;
 	uint64_t next_id;
+	uint64_t tag_key;    /* of tags made without a transaction; shown to others only hashed */
 	struct list pending; /* struct txn */
 	struct wheel_timer kick;
 	unsigned depth;   /* events under way, one inside the other */

@@ -126,7 +126,7 @@ static void receive_cancel(struct txn_layer *l, struct sip_msg *cancel)
 static void stateless_tag(const struct txn_layer *l, const struct sip_msg *req,
 			  char out[static TXN_TAG_LEN + 1])
 {
-	uint64_t h = slice_hash(req->call_id, l->rt->seed);
+	uint64_t h = slice_hash(req->call_id, l->tag_key);
 
 	h = slice_hash(req->via.text, h);
 	h = slice_hash(req->from_tag, h ^ req->cseq.number);

@@ -211,6 +211,7 @@ int txn_layer_new(struct runtime *rt, const struct txn_config *config, const str
 	l->kick.fire = kick;
 	l->scratch = BUF_INIT;
 	l->next_id = rt_random64(rt) | 1;
+	l->tag_key = rt_random64(rt);
 	*ret = l;
 	return 0;
 }
