@@ -26,14 +26,15 @@ void policy_refuse(struct service *s, struct txn *st, struct sip_msg *req, unsig
 
 /*
  * A challenge to an INVITE over UDP is sent once, without a transaction that would repeat it: where
- * it goes is the word of somebody nobody knows yet (RFC 3261 26.3.2.4).
+ * it goes is the word of somebody nobody knows yet (RFC 3261 26.3.2.4). If it does not get out, the
+ * request will come again.
  */
 static int send_challenge(struct service *s, struct txn *st, const struct sip_msg *req,
 			  const struct sip_reply *reply)
 {
-	if (req->method != SIP_INVITE || rt_is_reliable(req->flow.transport) ||
-	    txn_reply_stateless(s->txns, req, reply) < 0)
+	if (req->method != SIP_INVITE || rt_is_reliable(req->flow.transport))
 		return txn_reply(st, reply);
+	(void)txn_reply_stateless(s->txns, req, reply);
 	txn_abandon(st);
 	return 0;
 }
