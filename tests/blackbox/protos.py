@@ -43,7 +43,8 @@ def _texts():
             "angles": b"<<a>>", "wrong angles": b">a<", "colon": b":", "star": b"*",
             "slashes": b"//../../etc/passwd", "shell": b"`id`;$(id)|id&", "sql": b"' OR 1=1; --",
             "html": b"<script>alert(1)</script>", "environment": b"A=B\nLD_PRELOAD=/x",
-            "brackets": b"[", "ipv6": b"[::1]", "open ipv6": b"[::1", "long ipv6": b"[" + b"1:" * 40,
+            "brackets": b"[", "ipv6": b"[::1]", "open ipv6": b"[::1",
+            "long ipv6": b"[" + b"1:" * 40,
             "zone": b"[fe80::1%25lo]", "no ipv4": b"999.999.999.999", "short ipv4": b"1.2.3",
             "octal": b"010.000.000.001", "broadcast": b"255.255.255.255", "any": b"0.0.0.0",
             "uri": b"sip:x@y.test", "nested uri": b"sip:x@y.test?Via=a%0d%0ab", "sips": b"sips:",
@@ -71,8 +72,9 @@ COMMON = [
     "Contact: ", ("contact.name", ""), "<sip:", ("contact.user", "caller"), "@",
     ("contact.host", "{host}"), ":", ("contact.port", "{port}"), ("contact.uri-params", ""), ">",
     ("contact.params", ""), "\r\n"]
-BODY = ["v=", ("sdp.v", "0"), "\r\no=", ("sdp.o", "u 1 1 IN IP4 192.0.2.9"), "\r\ns=", ("sdp.s", "-"),
-        "\r\nc=", ("sdp.c", "IN IP4 192.0.2.9"), "\r\nt=0 0\r\nm=", ("sdp.m", "audio 9 RTP/AVP 0"),
+BODY = ["v=", ("sdp.v", "0"), "\r\no=", ("sdp.o", "u 1 1 IN IP4 192.0.2.9"), "\r\ns=",
+        ("sdp.s", "-"), "\r\nc=", ("sdp.c", "IN IP4 192.0.2.9"), "\r\nt=0 0\r\nm=",
+        ("sdp.m", "audio 9 RTP/AVP 0"),
         "\r\n"]
 # Whole field values of fields a request may have or not: (name, a good value).
 FIELDS = [("Expires", "60"), ("Content-Type", "application/sdp"), ("Content-Encoding", "identity"),
@@ -140,13 +142,15 @@ QUOTED = r'"(?:[^"\\\x00-\x08\x0a-\x1f\x7f]|\\[\x00-\x09\x0b\x0c\x0e-\x7f])*"'
 HOST = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])"
 # A value may have more than a token has: RFC 5118 4.5, and what phones write.
 PARAMS = rf"(?:\s*;\s*{TOKEN}(?:\s*=\s*(?:[A-Za-z0-9.!%*_+`'~$&()/:=@\[\]-]+|{QUOTED}))?)*"
-ADDR = (rf"(?:(?:{QUOTED}\s*|(?:{TOKEN}\s+)*{TOKEN}\s*|)<[A-Za-z][A-Za-z0-9+.-]*:[^<>\s\x00-\x1f\"]+>|"
-        rf"[A-Za-z][A-Za-z0-9+.-]*:[^<>\s;?,\x00-\x1f\"]+)(?:{PARAMS})")
+SCHEME = r"[A-Za-z][A-Za-z0-9+.-]*"
+ADDR = (rf"(?:(?:{QUOTED}\s*|(?:{TOKEN}\s+)*{TOKEN}\s*|)<{SCHEME}:[^<>\s\x00-\x1f\"]+>|"
+        rf"{SCHEME}:[^<>\s;?,\x00-\x1f\"]+)(?:{PARAMS})")
 ONE = {
     "from": ADDR, "to": ADDR, "call-id": r"[^\s\x00-\x1f\x7f]+",
     "cseq": rf"\d+\s+{TOKEN}", "max-forwards": r"\d+", "content-length": r"\d+"}
 VIA_ONE = rf"SIP\s*/\s*2\.0\s*/\s*{TOKEN}\s+{HOST}(?:\s*:\s*\d+)?{PARAMS}"
-START_LINE = rf"(?:{TOKEN} [a-zA-Z][a-zA-Z0-9+.-]*:[^\s\x00-\x1f<>\"]+ SIP/2\.0|SIP/2\.0 [1-6]\d\d [^\x00-\x08\x0a-\x1f\x7f]*)"
+START_LINE = (rf"(?:{TOKEN} {SCHEME}:[^\s\x00-\x1f<>\"]+ SIP/2\.0|"
+              r"SIP/2\.0 [1-6]\d\d [^\x00-\x08\x0a-\x1f\x7f]*)")
 
 
 def split_list(value):

@@ -159,8 +159,8 @@ def test_random_bytes_in_good_messages_hurt_nobody(server, callee, peer):
 
 # -- sizes
 
-@pytest.mark.parametrize("field", ["Via", "Route", "Record-Route", "Contact", "Authorization", "X-Y",
-                                   "Require", "Path", "Proxy-Require", "Supported"])
+@pytest.mark.parametrize("field", ["Via", "Route", "Record-Route", "Contact", "Authorization",
+                                   "X-Y", "Require", "Path", "Proxy-Require", "Supported"])
 @pytest.mark.parametrize("n,joined", [(300, False), (1500, False), (600, True)])
 def test_header_bombs_are_refused_or_dropped(server, callee, peer, field, n, joined):
     sane, p = peer(server), peer(server, "tcp")
@@ -270,7 +270,8 @@ def test_connections_are_bounded(start, peer):
     until(lambda: d.fds() <= before + 5, 20, "the end of the connections")
     stream = peer(d, "tcp")
     host, port = d.addr()
-    assert final(stream, stream.request("OPTIONS", f"sip:{host}:{port};transport=tcp")).status == 200
+    req = stream.request("OPTIONS", f"sip:{host}:{port};transport=tcp")
+    assert final(stream, req).status == 200
 
 
 # -- floods
@@ -459,8 +460,8 @@ def test_loops_through_our_own_address_end(server, peer):
     "<sip:x@192.0.2.9>;expires=99999999999999999999"])
 def test_registered_contacts_come_back_as_they_were_or_not_at_all(server, peer, contact):
     p, user = peer(server), unique("u")
-    p.send(raw_request(p, "REGISTER", "sip:example.test", [("Contact", contact)],
-                       drop=("to",)).replace(b"\r\nFrom:", f"\r\nTo: <{aor(user)}>\r\nFrom:".encode()))
+    p.send(raw_request(p, "REGISTER", "sip:example.test",
+                       [("Contact", contact), ("To", f"<{aor(user)}>")], drop=("to",)))
     got = p.recv(5)
     assert got.status in (200, 400, 403, 423), got
     assert not protos.complaints(got.raw), (protos.complaints(got.raw), got.raw)
