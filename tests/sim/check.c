@@ -92,6 +92,22 @@ static void note_cancel(struct sim *w, const struct sip_msg *cancel)
 		r->cancelled_at = w->rt.now;
 }
 
+/* A challenge to an INVITE over UDP is no transaction's (RFC 3261 8.2.7, 26.3.2.4): the next copy
+ * of the request is judged anew, as things stand then. */
+static bool was_challenged(const struct check_req *r)
+{
+	return r->msg->method == SIP_INVITE && r->flow.transport == RT_UDP &&
+	       !list_empty(&r->finals) &&
+	       LIST_ENTRY(r->finals.next, struct check_final, link)->status == 407;
+}
+
+void check_anew(struct check_req *r)
+{
+	if (r->copied)
+		list_init(&r->finals);
+	r->copied = false;
+}
+
 void check_in(struct sim *w, struct packet *p, const struct rt_flow *flow, bool wild)
 {
 	struct sip_error error;
@@ -106,8 +122,10 @@ void check_in(struct sim *w, struct packet *p, const struct rt_flow *flow, bool 
 	if (m->method == SIP_CANCEL && !m->fault.reason)
 		note_cancel(w, m);
 	r = check_find(w, &m->via, m->method);
-	if (r && r->epoch == w->epoch)
+	if (r && r->epoch == w->epoch) {
+		r->copied = r->copied || was_challenged(r);
 		return;
+	}
 	if (!r) {
 		r = sim_alloc(w, sizeof(*r));
 		r->msg = m;
@@ -121,7 +139,7 @@ void check_in(struct sim *w, struct packet *p, const struct rt_flow *flow, bool 
 	r->cancelled_at = 0;
 	r->wild = wild;
 	r->faulty = m->fault.reason;
-	r->proxied = r->scripted = false;
+	r->proxied = r->scripted = r->copied = false;
 	list_init(&r->finals);
 }
 

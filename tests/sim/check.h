@@ -24,7 +24,12 @@ struct check_req {
 	struct list finals; /* struct check_final; one, or 2xx of one INVITE */
 	unsigned epoch;
 	bool faulty, wild, proxied, scripted;
+	bool copied; /* came again after a challenge that no transaction repeats */
 };
+
+/* Another answer, or a branch, to a request that came again after such a challenge: what was said
+ * to the first copy does not count. */
+void check_anew(struct check_req *r);
 
 /* A request the core sent; retransmissions must be the same bytes. */
 struct check_sent {

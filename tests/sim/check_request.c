@@ -151,6 +151,7 @@ static void check_begin(struct sim *w, struct check_req *r)
 {
 	if (r->epoch != w->epoch)
 		sim_fail(w, "branch", "begins for a request from before the restart");
+	check_anew(r);
 	if (!list_empty(&r->finals) && !w->overload)
 		sim_fail(w, "branch", "begins after the final response");
 	if (r->cancelled_at)

@@ -61,6 +61,7 @@ static void check_final(struct sim *w, struct check_req *r, struct packet *p, st
 {
 	struct check_final *f, *first = NULL;
 
+	check_anew(r);
 	LIST_EACH (&r->finals, it) {
 		f = LIST_ENTRY(it, struct check_final, link);
 		if (!first)
@@ -70,11 +71,6 @@ static void check_final(struct sim *w, struct check_req *r, struct packet *p, st
 	}
 	/* That was no transaction's: the next copy of the request may have one. */
 	if (first && first->status == 503 && w->overload)
-		return;
-	/* Nor was a challenge to an INVITE over UDP (8.2.7, 26.3.2.4): each copy is judged anew, as
-	 * things stand when it comes. */
-	if (first && first->status == 407 && m->method == SIP_INVITE &&
-	    r->msg->flow.transport == RT_UDP)
 		return;
 	if (first && (first->status >= 300 || m->status / 100 != 2 || m->method != SIP_INVITE))
 		sim_fail(w, "one final response", "%u leaves after %u", m->status, first->status);
