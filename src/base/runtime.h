@@ -42,7 +42,8 @@ struct rt_flow {
 	uint8_t transport; /* enum rt_transport */
 	uint16_t listener; /* index into runtime.listeners: arrival, or source for sending */
 	/* Never reused; 0: unknown. Of a datagram it is no connection, but marks the local address
-	 * it came to, so that an answer leaves from there. Keep it, pass it on, never judge by it. */
+	 * it came to, so that an answer leaves from there. Keep it, pass it on, never judge by it.
+	 */
 	uint64_t conn;
 	struct net_addr peer;
 };
