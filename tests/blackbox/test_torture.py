@@ -19,7 +19,7 @@ HOST = "127.0.0.1"
 # Answers go to the port of the Via: these are the ports that they name.
 OURS, PORTS = "127.0.0.2", (5060, 5050, 5070, 6050, 19823)
 CONFIG = """
-transaction { t1 = "1ms" t2 = "4ms" t4 = "5ms" }
+transaction { t1 = "4ms" t2 = "16ms" t4 = "20ms" }
 registrar { min-expires = "1s" }
 """
 
