@@ -59,7 +59,7 @@ void accept_end(struct session *ss)
 	a->packet = NULL;
 }
 
-bool accept_acked(struct service *s, const struct sip_msg *ack)
+struct session *accept_acked(struct service *s, const struct sip_msg *ack)
 {
 	struct map_node *node = map_first(&s->accepts, hash_of(s, ack));
 
@@ -72,8 +72,8 @@ bool accept_acked(struct service *s, const struct sip_msg *ack)
 		    invite->cseq.number == ack->cseq.number &&
 		    slice_eq(txn_to_tag(ss->ctx->st), ack->to_tag)) {
 			accept_end(ss);
-			return true;
+			return ss;
 		}
 	}
-	return false;
+	return NULL;
 }

@@ -55,6 +55,44 @@ static int apply_status(struct cgi_run *run, const struct cgi_message *m,
 	return 0;
 }
 
+/* RFC 3050 5.6.1.3. */
+static int apply_forward(struct cgi_run *run, const struct cgi_message *m,
+			 struct cgi_output_error *reterr)
+{
+	struct session *ss = run->ss;
+	struct cgi_response *r = m->token.n ? queue_find(ss, m->token) : run->resp;
+	struct packet *sent;
+	struct proxy_edit edit;
+	int rc;
+
+	if (!r)
+		return script_error(m,
+				    m->token.n ? "no response has this token"
+					       : "\"this\" outside a run for a response",
+				    "RFC 3050 5.6.1.3", reterr);
+	run->acted = true;
+	if (is_over(run, m))
+		return 0;
+	if (r->msg->status >= 200)
+		proxy_ctx_start(ss->ctx, true);
+	rc = fields_to_response(run, m, r->msg, &edit);
+	if (rc == 0)
+		rc = proxy_ctx_forward(r->branch, r->msg, r->local, &edit, &sent);
+	if (rc == -ENOMEM)
+		return rc;
+	if (rc == -EBADMSG || rc == -EMSGSIZE)
+		return script_error(m, "a header field does not fit the response",
+				    "RFC 3050 5.6.1.3", reterr);
+	if (rc < 0) {
+		refused(run, m, "not possible for this request");
+		return 0;
+	}
+	packet_unref(r->sent);
+	r->sent = sent;
+	r->fate = CGI_RESPONSE_SENT;
+	return 0;
+}
+
 /* A URI of ours is looked up there and then, and no script is run for it again. */
 static int add_own(struct session *ss, const struct sip_uri *uri, const struct proxy_target *target)
 {
@@ -114,21 +152,22 @@ static int apply_proxy(struct cgi_run *run, const struct cgi_message *m,
 
 int apply_message(struct cgi_run *run, const struct cgi_message *m, struct cgi_output_error *reterr)
 {
+	/* For a CANCEL there is nothing left to do but to clean up: RFC 3050 5.10. */
+	if (run->event == CGI_CANCEL_EVENT && m->action != CGI_COOKIE && m->action != CGI_AGAIN) {
+		refused(run, m, "the request was cancelled");
+		return 0;
+	}
 	switch (m->action) {
 	case CGI_STATUS:
 		return apply_status(run, m, reterr);
 	case CGI_PROXY:
 		return apply_proxy(run, m, reterr);
 	case CGI_FORWARD:
-		return script_error(m,
-				    m->token.n ? "no response has this token"
-					       : "\"this\" outside a run for a response",
-				    "RFC 3050 5.6.1.3", reterr);
+		return apply_forward(run, m, reterr);
 	case CGI_COOKIE:
 		return arena_dup(&run->ss->ctx->arena, m->token, &run->ss->cookie);
 	case CGI_AGAIN:
-		/* Runs after the first are not part of this version: saying so is allowed, and the
-		 * default action follows, as it does after CGI-AGAIN no. */
+		run->again = m->again;
 		return 0;
 	case CGI_REQUEST:
 		return script_error(m, "requests of a script's own are not supported",

@@ -18,6 +18,7 @@ struct fields {
 	struct arena *arena;
 	struct sip_edits *edits;
 	struct proxy_target *target;
+	bool is_response;
 	uint16_t after_via;
 };
 
@@ -178,7 +179,11 @@ static int put(struct fields *f, const struct cgi_header *h)
 	case SIP_H_VIA:
 	case SIP_H_CALL_ID:
 	case SIP_H_CSEQ:
+		ignored(f, h->name, h->line, "not the script's to change");
+		return 0;
 	case SIP_H_MAX_BREADTH: /* what a fork may use is counted here: RFC 5393 5.3 */
+		if (f->is_response)
+			return put_named(f, h);
 		ignored(f, h->name, h->line, "not the script's to change");
 		return 0;
 	case SIP_H_CONTENT_LENGTH:
@@ -187,7 +192,7 @@ static int put(struct fields *f, const struct cgi_header *h)
 	case SIP_H_TO:
 		return put_party(f, h);
 	case SIP_H_ROUTE:
-		return put_route(f);
+		return f->is_response ? put_named(f, h) : put_route(f);
 	case SIP_H_RECORD_ROUTE:
 		f->target->keep_record_route = true;
 		return put_named(f, h);
@@ -212,7 +217,7 @@ static int remove_one(struct fields *f, struct slice name, unsigned line)
 		ignored(f, name, line, "given and removed: the given value stays");
 		return 0;
 	}
-	if (id == SIP_H_ROUTE) {
+	if (id == SIP_H_ROUTE && !f->is_response) {
 		f->target->n_route = 0;
 		f->target->route_changed = true;
 		return 0;
@@ -326,31 +331,74 @@ static void warn_of_signatures(struct fields *f)
 	    LOG_STR("by", by), LOG_STR("changed", what));
 }
 
+static int put_all(struct fields *f)
+{
+	const struct cgi_message *m = f->m;
+	int rc = 0;
+
+	while (f->after_via < f->req->n_fields && f->req->fields[f->after_via].id == SIP_H_VIA)
+		f->after_via++;
+	f->edits = arena_zalloc(f->arena, sizeof(*f->edits));
+	if (!f->edits)
+		return -ENOMEM;
+	sip_edits_init(f->edits, f->arena);
+	for (size_t i = 0; i < m->n_headers && rc == 0; i++)
+		if (!m->headers[i].is_cgi && is_first(m, &m->headers[i]))
+			rc = put(f, &m->headers[i]);
+	if (rc == 0)
+		rc = remove_all(f);
+	if (rc == 0)
+		rc = put_body(f);
+	if (rc == 0)
+		rc = check_readable(f);
+	return rc;
+}
+
+int fields_to_response(struct cgi_run *run, const struct cgi_message *m, struct sip_msg *resp,
+		       struct proxy_edit *ret)
+{
+	struct proxy_target target = { 0 };
+	struct fields f = { .run = run,
+			    .m = m,
+			    .req = resp,
+			    .arena = &run->arena,
+			    .target = &target,
+			    .is_response = true };
+	int rc;
+
+	*ret = (struct proxy_edit){ 0 };
+	if (!m->n_headers && m->body_is == CGI_BODY_NONE)
+		return 0;
+	rc = put_all(&f);
+	if (rc == 0)
+		*ret = (struct proxy_edit){ f.edits, target.changed_from, target.changed_to };
+	return rc;
+}
+
+/* RFC 3050 5.7: the branch ends by itself after so many seconds. */
+static void take_expires(const struct cgi_message *m, struct proxy_target *target)
+{
+	const struct cgi_header *h = cgi_message_find(m, SLICE("Expires"));
+	uint64_t seconds;
+
+	if (!h || slice_u64(h->value, UINT32_MAX, &seconds) < 0)
+		return;
+	seconds = seconds > UINT32_MAX / 1000 ? UINT32_MAX / 1000 : seconds;
+	target->expires_ms = seconds ? (uint32_t)seconds * 1000 : 1;
+}
+
 int fields_to_target(struct cgi_run *run, const struct cgi_message *m, struct proxy_target *target)
 {
 	struct proxy_ctx *ctx = run->ss->ctx;
 	struct fields f = {
 		.run = run, .m = m, .req = ctx->req, .arena = &ctx->arena, .target = target
 	};
-	int rc = 0;
+	int rc;
 
 	if (!m->n_headers && m->body_is == CGI_BODY_NONE)
 		return 0;
-	while (f.after_via < f.req->n_fields && f.req->fields[f.after_via].id == SIP_H_VIA)
-		f.after_via++;
-	f.edits = arena_zalloc(f.arena, sizeof(*f.edits));
-	if (!f.edits)
-		return -ENOMEM;
-	sip_edits_init(f.edits, f.arena);
-	for (size_t i = 0; i < m->n_headers && rc == 0; i++)
-		if (!m->headers[i].is_cgi && is_first(m, &m->headers[i]))
-			rc = put(&f, &m->headers[i]);
-	if (rc == 0)
-		rc = remove_all(&f);
-	if (rc == 0)
-		rc = put_body(&f);
-	if (rc == 0)
-		rc = check_readable(&f);
+	rc = put_all(&f);
+	take_expires(m, target);
 	if (rc == 0)
 		warn_of_signatures(&f);
 	target->edits = f.edits;

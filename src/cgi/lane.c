@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "cgi/queue.h"
 #include "cgi/run.h"
 
 struct cgi_lane *lane_of(struct service *s, const struct cgi_script *script)
@@ -44,7 +45,11 @@ static void refuse(struct session *ss, const char *why)
 	METRIC_INC(ss->svc->rt, SCRIPT_REFUSED);
 	LOG(LOG_WARN, "script run refused", LOG_SLICE("call-id", ss->ctx->req->call_id),
 	    LOG_SLICE("script", ss->script->name), LOG_STR("reason", why));
-	session_answer(ss, 503, SLICE("Retry-After: 5"));
+	/* What comes after the first run is not a new request: the default action. */
+	if (ss->trigger)
+		queue_ended(ss, false, false);
+	else
+		session_answer(ss, 503, SLICE("Retry-After: 5"));
 }
 
 static void too_old(struct wheel_timer *t)

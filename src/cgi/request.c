@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "base/log.h"
+#include "cgi/queue.h"
 #include "sip/addr.h"
 
 /* Dialogs are kept on our path only where one can begin: RFC 3261 16.6 step 4. */
@@ -136,11 +137,14 @@ static void on_ack(void *arg, struct txn *st, struct sip_msg *ack)
 	struct proxy_routing routing;
 	struct location_set *set = NULL;
 	AUTO_BUF via = BUF_INIT;
+	struct session *ss = accept_acked(s, ack);
 	struct arena arena;
 
 	(void)st;
-	if (accept_acked(s, ack))
+	if (ss) {
+		queue_ack(ss, ack);
 		return;
+	}
 	arena_init(&arena, 0);
 	if (ack->max_forwards == 0 || proxy_preprocess(&s->proxy, ack, &arena, &routing) < 0)
 		goto drop;
@@ -182,7 +186,6 @@ static void on_cancel(void *arg, struct txn *invite, struct txn *st, struct sip_
 	struct sip_reply reply = { .status = 481 };
 	struct session *ss = invite ? session_of(invite) : NULL;
 
-	(void)cancel;
 	if (!invite) {
 		/* All we forward we remember: there is nothing this could be for (16.10). */
 		METRIC_INC(s->rt, REFUSED);
@@ -190,10 +193,8 @@ static void on_cancel(void *arg, struct txn *invite, struct txn *st, struct sip_
 			txn_abandon(st);
 		return;
 	}
-	if (ss) {
-		run_give_up_waiting(ss);
-		proxy_ctx_cancel(ss->ctx);
-	}
+	if (ss)
+		queue_cancel(ss, cancel);
 }
 
 static void on_failed(void *arg, struct txn *st, enum txn_failure why)
@@ -212,7 +213,7 @@ static void on_terminated(void *arg, struct txn *st)
 	struct session *ss = session_of(st);
 
 	if (ss) {
-		run_forget(ss);
+		queue_release(ss);
 		accept_end(ss);
 		proxy_ctx_release(ss->ctx);
 	}

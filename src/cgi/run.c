@@ -42,7 +42,8 @@ static void fail(struct cgi_run *run, unsigned status, const struct cgi_output_e
 	    LOG_INT("line", error->line), LOG_STR("reason", error->reason),
 	    LOG_STR("clause", error->clause));
 	run->failed = true;
-	if (ss)
+	/* A callee that has answered is not left alone with its call: SIPCGI.md 3. */
+	if (ss && !queue_rescue(ss))
 		session_answer(ss, status, SLICE_EMPTY);
 }
 
@@ -58,8 +59,11 @@ static void malformed(struct cgi_run *run, const struct cgi_output_error *error)
 	LOG(LOG_WARN, "script failed, default action follows", LOG_SLICE("call-id", run->call_id),
 	    LOG_SLICE("script", run->script->name), LOG_INT("line", error->line),
 	    LOG_STR("reason", error->reason), LOG_STR("clause", error->clause));
-	run->failed = run->acted = true;
-	default_action(ss);
+	run->failed = true;
+	if (run->event == CGI_REQUEST_EVENT) {
+		run->acted = true;
+		default_action(ss);
+	}
 }
 
 /* Takes what the parser has; false: the run is not listened to any more. */
@@ -139,7 +143,6 @@ static void on_error_output(void *arg, struct slice bytes)
 	}
 }
 
-/* Whatever the run did: nothing is left hanging the best response goes up, else 500. */
 static void settle(struct cgi_run *run)
 {
 	struct session *ss = run->ss;
@@ -148,14 +151,7 @@ static void settle(struct cgi_run *run)
 		return;
 	ss->run = NULL;
 	run->ss = NULL;
-	if (ss->ctx->answered || ss->ctx->cancelled)
-		return;
-	if (!run->acted)
-		default_action(ss);
-	else
-		proxy_ctx_start(ss->ctx, false);
-	if (!proxy_ctx_pending(ss->ctx))
-		proxy_ctx_settle(ss->ctx);
+	queue_ended(ss, run->acted, run->again);
 }
 
 static void ended_well(struct cgi_run *run, bool clean)
@@ -251,34 +247,61 @@ static struct slice registrations(struct cgi_run *run)
 	return arena_dup(&run->arena, buf_view(&text), &ret) < 0 ? SLICE_EMPTY : ret;
 }
 
+/* What only a run for a response is told. */
+static void about_response(const struct cgi_run *run, struct cgi_metavar_input *in)
+{
+	struct session *ss = run->ss;
+	const struct proxy_target *target = &run->resp->branch->target;
+	const struct cgi_response *best = queue_best(ss);
+
+	in->request_token = target->token;
+	in->response_token = run->resp->token;
+	in->branch_uri = target->uri;
+	in->best_token = best ? best->token : SLICE_EMPTY;
+	in->pending = proxy_ctx_pending(ss->ctx);
+	if (run->resp->local) {
+		in->flow = NULL;
+		in->ipv6 = ss->ctx->req->flow.peer.sa.sa_family == AF_INET6;
+	}
+}
+
 static int make_environment(struct cgi_run *run, struct rt_job *job)
 {
 	struct session *ss = run->ss;
-	const struct sip_msg *req = ss->ctx->req;
-	const struct rt_listener *l = &ss->svc->rt->listeners[req->flow.listener];
+	const struct sip_msg *req = ss->ctx->req, *msg = run->msg;
+	bool is_local = run->resp && run->resp->local;
+	const struct rt_listener *l =
+		&ss->svc->rt->listeners[(is_local ? req : msg)->flow.listener];
 	struct cgi_metavar_input in = {
-		.event = CGI_REQUEST_EVENT,
-		.msg = req,
-		.flow = &req->flow,
+		.event = run->event,
+		.msg = msg,
+		.flow = &msg->flow,
 		.server_port = net_addr_port(&l->addr),
 		.server_name = ss->config->server_name,
 		.registrations = registrations(run),
+		.cookie = ss->cookie,
 		.script_path = run->script->path,
 		.script_name = run->script->name,
 		.pass_authorization = run->script->pass_authorization,
 		.extra = run->script->env,
 	};
 	struct cgi_metavars vars;
-	int rc;
+	int rc = 0;
 
+	if (run->resp)
+		about_response(run, &in);
 	if (proxy_is_self(&ss->svc->proxy, &ss->routing.parsed))
 		in.server_name = ss->routing.parsed.host;
-	if (ss->user.p) {
+	/* Of the request alone the sender was verified. */
+	if (ss->user.p && run->event == CGI_REQUEST_EVENT) {
 		in.auth_type = SLICE("Digest");
 		in.remote_user = ss->user;
 	}
-	rc = arena_printf(&run->arena, &in.transaction, "%016llx",
-			  (unsigned long long)txn_id(ss->ctx->st));
+	/* It outlives the transaction itself: a run for its CANCEL may come later. */
+	if (!ss->transaction.p)
+		rc = arena_printf(&ss->ctx->arena, &ss->transaction, "%016llx",
+				  (unsigned long long)txn_id(ss->ctx->st));
+	in.transaction = ss->transaction;
 	if (rc == 0)
 		rc = cgi_metavars_build(&in, &run->arena, &vars);
 	if (rc == 0)
@@ -298,7 +321,9 @@ static struct cgi_run *run_new(struct session *ss, struct cgi_lane *lane)
 	run->lane = lane;
 	run->config = service_config_ref(ss->config);
 	run->script = ss->script;
-	run->msg = sip_msg_ref(ss->ctx->req);
+	run->msg = sip_msg_ref(ss->trigger ? ss->trigger->msg : ss->ctx->req);
+	run->event = ss->trigger ? ss->trigger->event : CGI_REQUEST_EVENT;
+	run->resp = ss->trigger ? ss->trigger->resp : NULL;
 	run->call_id = run->msg->call_id;
 	arena_init(&run->arena, 4096);
 	cgi_output_init(&run->output,
@@ -314,7 +339,6 @@ bool run_start(struct session *ss)
 	struct cgi_lane *lane = lane_of(s, ss->script);
 	struct rt_job job = { .path = ss->script->path,
 			      .dir = ss->script->dir,
-			      .body = ss->ctx->req->body,
 			      .timeout_ms = ss->script->timeout_ms,
 			      .uid = ss->script->uid,
 			      .gid = ss->script->gid };
@@ -324,6 +348,8 @@ bool run_start(struct session *ss)
 	if (lane && lane->running >= ss->script->concurrency)
 		return false;
 	run = lane ? run_new(ss, lane) : NULL;
+	if (run)
+		job.body = run->msg->body;
 	rc = run ? make_environment(run, &job) : -ENOMEM;
 	if (rc == 0)
 		rc = s->rt->ops->run(s->rt, &job, &events, run, &run->rt_run);
@@ -332,6 +358,8 @@ bool run_start(struct session *ss)
 		lane->running++;
 		list_push_back(&s->runs, &run->link);
 		ss->run = run;
+		ss->n_runs++;
+		ss->armed = false;
 		run->limit.fire = on_limit;
 		rt_timer_in(s->rt, &run->limit, ss->script->timeout_ms);
 		return true;
@@ -342,7 +370,13 @@ bool run_start(struct session *ss)
 	LOG(LOG_WARN, "script not run", LOG_SLICE("call-id", ss->ctx->req->call_id),
 	    LOG_SLICE("script", ss->script->name), LOG_INT("error", -rc));
 	METRIC_INC(s->rt, SCRIPT_FAILED);
-	session_answer(ss, rc == -E2BIG ? 513 : rc == -EBADMSG ? 400 : 500, SLICE_EMPTY);
+	if (!ss->trigger) {
+		session_answer(ss, rc == -E2BIG ? 513 : rc == -EBADMSG ? 400 : 500, SLICE_EMPTY);
+		return true;
+	}
+	if (!queue_rescue(ss))
+		session_answer(ss, 500, SLICE_EMPTY);
+	queue_ended(ss, false, false);
 	return true;
 }
 
@@ -354,9 +388,19 @@ void run_begin(struct session *ss)
 		session_answer(ss, 500, SLICE_EMPTY);
 		return;
 	}
-	/* Whoever came before has the first place. */
 	ss->ctx->keep = ss->ctx->more = true;
+	/* Whoever came before has the first place. */
 	if (lane->n_waiting || !run_start(ss))
+		lane_wait(lane, ss);
+}
+
+void run_again(struct session *ss)
+{
+	struct cgi_lane *lane = lane_of(ss->svc, ss->script);
+
+	if (!lane)
+		queue_ended(ss, false, false);
+	else if (lane->n_waiting || !run_start(ss))
 		lane_wait(lane, ss);
 }
 

@@ -4,6 +4,7 @@
 
 #include "cgi/metavar.h"
 #include "cgi/output.h"
+#include "cgi/queue.h"
 #include "cgi/session.h"
 
 /* One run of a session's script; heap, freed when it has ended. */
@@ -15,6 +16,8 @@ struct cgi_run {
 	struct service_config *config; /* keeps the script's description */
 	const struct cgi_script *script;
 	struct rt_run *rt_run;
+	enum cgi_event event;      /* what it is for */
+	struct cgi_response *resp; /* CGI_RESPONSE_EVENT; not looked at without ss */
 	struct arena arena; /* the metavariables */
 	struct buf env;
 	struct sip_msg *msg; /* holds the body that is on its standard input */
@@ -22,6 +25,7 @@ struct cgi_run {
 	struct buf error_line;    /* standard error, up to the end of its line */
 	size_t error_lines;       /* logged */
 	bool acted;               /* anything but a cookie or CGI-AGAIN */
+	bool again;               /* the last CGI-AGAIN said yes */
 	bool failed;              /* answered 500 or 504 for it: what follows is not read */
 	struct slice call_id;     /* of msg */
 	struct wheel_timer limit; /* its time: the runner's own limit ends processes, not waits */
@@ -40,6 +44,9 @@ int answer_send(struct cgi_run *run, const struct cgi_message *m);
  * *target. What is ignored is logged with @run's script and call.
  */
 int fields_to_target(struct cgi_run *run, const struct cgi_message *m, struct proxy_target *target);
+/* The same for a response that is forwarded; in the run's arena. */
+int fields_to_response(struct cgi_run *run, const struct cgi_message *m, struct sip_msg *resp,
+		       struct proxy_edit *ret);
 
 /* lane.c */
 struct cgi_lane *lane_of(struct service *s, const struct cgi_script *script);

@@ -4,28 +4,22 @@
 #include <errno.h>
 
 #include "base/log.h"
+#include "cgi/queue.h"
 
 static void freed(void *arg)
 {
 	struct session *ss = arg;
 
 	run_forget(ss);
+	queue_fini(ss);
 	list_del(&ss->link);
 	ss->svc->n_sessions--;
 	service_config_unref(ss->config);
 }
 
-/* A script that still runs, or waits to, decides what a context without branches does. */
-static void exhausted(void *arg)
-{
-	struct session *ss = arg;
-
-	if (!ss->run && !list_linked(&ss->waiting))
-		proxy_ctx_settle(ss->ctx);
-}
-
 static const struct proxy_hooks hooks = {
-	.exhausted = exhausted,
+	.response = queue_response,
+	.exhausted = queue_exhausted,
 	.freed = freed,
 };
 
@@ -48,6 +42,7 @@ int session_new(struct service *s, struct txn *st, struct sip_msg *req, struct s
 	ss->ctx = ctx;
 	ss->config = service_config_ref(s->config);
 	ctx->arg = ss;
+	queue_init(ss);
 	list_push_back(&s->sessions, &ss->link);
 	s->n_sessions++;
 	txn_set_data(st, ss);

@@ -11,6 +11,7 @@
 #include "proxy/context.h"
 
 struct cgi_run;
+struct cgi_trigger;
 
 /* The runs of one script: how many are under way and who waits. Lives as long as the service. */
 struct cgi_lane {
@@ -75,6 +76,16 @@ struct session {
 	unsigned n_branches;
 	struct slice cookie; /* the last CGI-SET-COOKIE; p NULL: none */
 	struct cgi_accept accept;
+	struct slice transaction; /* SIPCGI_TRANSACTION; p NULL before the first run */
+
+	/* What comes after the first run: queue.c. */
+	bool armed;                  /* CGI-AGAIN yes was the last word of the last run */
+	bool taking;                 /* events are being taken from the queue */
+	unsigned n_runs;             /* started */
+	struct list queue;           /* struct cgi_trigger.link, oldest first */
+	struct cgi_trigger *trigger; /* of the run under way or waiting; NULL: the request */
+	struct list responses;       /* struct cgi_response.link */
+	unsigned n_responses;
 };
 
 /* request.c: the callbacks of the transaction layer. */
@@ -120,13 +131,15 @@ void session_answer(struct session *ss, unsigned status, struct slice field);
 
 /* accept.c: sends a 2xx to INVITE and repeats it until the ACK. -ENOMEM, or as txn_respond(). */
 int accept_send(struct session *ss, struct packet *packet, unsigned status);
-/* Is the ACK for one of these? Then it is not sent any more. */
-bool accept_acked(struct service *s, const struct sip_msg *ack);
+/* The session whose 2xx the ACK is for; it is not sent any more. NULL: none. */
+struct session *accept_acked(struct service *s, const struct sip_msg *ack);
 /* It is not sent any more, if it was; before the server transaction goes. */
 void accept_end(struct session *ss);
 
 /* run.c: starts the session's script, or queues it; answers 503 when it can do neither. */
 void run_begin(struct session *ss);
+/* The same for ss->trigger; what happens when it cannot be run is queue_ended()'s. */
+void run_again(struct session *ss);
 /* It does not wait for a place any more; a run under way goes on. */
 void run_give_up_waiting(struct session *ss);
 /* The session ends: nothing its run still says is heard. */

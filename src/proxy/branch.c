@@ -65,6 +65,23 @@ static bool fall_back(struct proxy_branch *b)
 	return true;
 }
 
+/* RFC 3050 5.7. The INVITE is cancelled as soon as that can be; a 2xx may still win the race. */
+static void expired(struct wheel_timer *t)
+{
+	struct proxy_branch *b = CONTAINER_OF(t, struct proxy_branch, expires);
+
+	if (b->state == BRANCH_ENDED || b->final)
+		return;
+	rt_timer_stop(b->ctx->proxy->rt, &b->timer_c);
+	if (b->ct)
+		txn_client_cancel(b->ct, NULL, 0);
+	else
+		proxy_branch_stop(b);
+	LOG(LOG_DEBUG, "branch expired", LOG_SLICE("call-id", b->ctx->req->call_id),
+	    LOG_SLICE("uri", b->target.uri));
+	proxy_branch_failed(b, 408);
+}
+
 static bool can_retry(const struct proxy_branch *b)
 {
 	return !b->ctx->cancelled && !b->ctx->closed && b->place < b->n_places;
@@ -79,7 +96,7 @@ static void ct_response(void *arg, struct txn *ct, struct sip_msg *resp)
 	if (ct != b->ct && !(resp->status / 100 == 2 && resp->method == SIP_INVITE))
 		return;
 	if (resp->status < 200) {
-		if (b->state == BRANCH_ENDED)
+		if (b->state == BRANCH_ENDED || b->final)
 			return;
 		b->state = BRANCH_PROCEEDING;
 		if (resp->status == 100)
@@ -87,7 +104,7 @@ static void ct_response(void *arg, struct txn *ct, struct sip_msg *resp)
 		start_timer_c(b);
 	} else {
 		rt_timer_stop(p->rt, &b->timer_c);
-		if (resp->status == 503 && can_retry(b)) {
+		if (resp->status == 503 && can_retry(b) && !b->final) {
 			b->ct = NULL;
 			try_places(b);
 			return;
@@ -103,6 +120,8 @@ static void ct_failed(void *arg, struct txn *ct, enum txn_failure why)
 	if (ct != b->ct || b->state == BRANCH_ENDED)
 		return;
 	b->ct = NULL;
+	if (b->final)
+		return;
 	rt_timer_stop(b->ctx->proxy->rt, &b->timer_c);
 	if (why == TXN_TRANSPORT && b->by_mtu) {
 		b->udp_next = true;
@@ -245,7 +264,11 @@ void proxy_branch_start(struct proxy_branch *b)
 	int rc;
 
 	b->timer_c.fire = timer_c_fired;
+	b->expires.fire = expired;
 	b->state = BRANCH_RESOLVING;
+	/* Not anew when it is sent another way. */
+	if (b->target.expires_ms && !wheel_is_set(&b->expires))
+		rt_timer_in(p->rt, &b->expires, b->target.expires_ms);
 	/* It came to the server itself, and a script wants it elsewhere: 16.3 step 3. */
 	if (b->ctx->req->max_forwards == 0 && !b->target.keep_max_forwards) {
 		proxy_branch_failed(b, 483);
@@ -274,6 +297,7 @@ void proxy_branch_stop(struct proxy_branch *b)
 	struct proxy *p = b->ctx->proxy;
 
 	rt_timer_stop(p->rt, &b->timer_c);
+	rt_timer_stop(p->rt, &b->expires);
 	if (b->ct) {
 		txn_client_detach(b->ct);
 		b->ct = NULL;
@@ -289,6 +313,7 @@ void proxy_branch_cancel(struct proxy_branch *b)
 {
 	if (b->state == BRANCH_ENDED)
 		return;
+	rt_timer_stop(b->ctx->proxy->rt, &b->expires);
 	/* A request other than INVITE cannot be cancelled: it just goes on. */
 	if (b->ct && txn_client_cancel(b->ct, NULL, 0) != -ENOMEM)
 		return;

@@ -45,6 +45,7 @@ void proxy_ctx_unref(struct proxy_ctx *ctx)
 		struct proxy_branch *b = LIST_ENTRY(it, struct proxy_branch, link);
 
 		rt_timer_stop(ctx->proxy->rt, &b->timer_c);
+		rt_timer_stop(ctx->proxy->rt, &b->expires);
 		sip_msg_unref(b->final);
 	}
 	if (ctx->hooks && ctx->hooks->freed)
@@ -52,6 +53,16 @@ void proxy_ctx_unref(struct proxy_ctx *ctx)
 	sip_msg_unref(ctx->req);
 	arena_fini(&ctx->arena);
 	free(ctx);
+}
+
+void proxy_ctx_hold(struct proxy_ctx *ctx)
+{
+	ctx->refs++;
+}
+
+void proxy_ctx_drop(struct proxy_ctx *ctx)
+{
+	proxy_ctx_unref(ctx);
 }
 
 void proxy_ctx_release(struct proxy_ctx *ctx)
@@ -260,24 +271,34 @@ static void process_2xx(struct proxy_branch *b, struct sip_msg *resp)
 	cancel_others(ctx, b);
 }
 
+void proxy_ctx_turn(struct proxy_branch *b, const struct sip_msg *resp)
+{
+	if (resp->status < 200 || !is_active(b))
+		return;
+	b->state = BRANCH_ENDED;
+	b->in_turn = true;
+	b->ctx->breadth_left += b->breadth;
+}
+
 void proxy_ctx_process(struct proxy_branch *b, struct sip_msg *resp)
 {
 	struct proxy_ctx *ctx = b->ctx;
-	bool was_active = is_active(b);
+	bool first;
 
 	if (resp->status < 200) {
 		if (!ctx->answered && !ctx->cancelled)
 			proxy_forward_response(b, resp, false);
 		return;
 	}
+	proxy_ctx_turn(b, resp);
+	first = b->in_turn;
+	b->in_turn = false;
 	b->state = BRANCH_ENDED;
-	if (was_active)
-		ctx->breadth_left += b->breadth;
 	if (resp->status < 300) {
 		process_2xx(b, resp);
 		return;
 	}
-	if (!was_active)
+	if (!first)
 		return;
 	if (resp->status >= 600 && !ctx->closed) {
 		ctx->closed = true;
@@ -290,9 +311,14 @@ void proxy_branch_received(struct proxy_branch *b, struct sip_msg *resp, bool lo
 {
 	struct proxy_ctx *ctx = b->ctx;
 
-	if (resp->status >= 200 && !b->final) {
+	/* A time-out of our own was the branch's end, whatever it still says but yes. */
+	if (b->final_local && resp != b->final && resp->status / 100 != 2)
+		return;
+	if (resp->status >= 200 && (!b->final || (b->final_local && resp != b->final))) {
+		sip_msg_unref(b->final);
 		b->final = sip_msg_ref(resp);
 		b->final_local = local;
+		rt_timer_stop(ctx->proxy->rt, &b->expires);
 	}
 	/* The owner may be gone by the time this returns. */
 	ctx->refs++;
@@ -340,6 +366,29 @@ void proxy_branch_failed(struct proxy_branch *b, unsigned status)
 	if (was_active)
 		ctx->breadth_left += b->breadth;
 	go_on(ctx);
+}
+
+int proxy_ctx_forward(struct proxy_branch *b, struct sip_msg *resp, bool local,
+		      const struct proxy_edit *edit, struct packet **ret_sent)
+{
+	struct proxy_ctx *ctx = b->ctx;
+	struct packet *packet;
+	int rc;
+
+	rc = proxy_edit_response(b, resp, local, edit, &packet);
+	if (rc < 0)
+		return rc;
+	rc = txn_respond(ctx->st, packet, resp->status);
+	if (rc < 0) {
+		packet_unref(packet);
+		return rc;
+	}
+	if (resp->status >= 200) {
+		ctx->answered = ctx->closed = true;
+		cancel_others(ctx, b);
+	}
+	*ret_sent = packet;
+	return 0;
 }
 
 void proxy_ctx_cancel(struct proxy_ctx *ctx)

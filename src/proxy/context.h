@@ -36,6 +36,13 @@ struct proxy_target {
 	bool changed_from;      /* by @edits: put back in responses */
 	bool changed_to;
 	const struct rt_flow *flow; /* the connection a client registered over; or NULL */
+	uint32_t expires_ms;        /* no answer so long after it was sent: 408; 0: no limit */
+};
+
+/* How the owner wants a response to look. */
+struct proxy_edit {
+	const struct sip_edits *edits; /* or NULL */
+	bool from, to;                 /* @edits gives it: the caller's own is not put back */
 };
 
 struct proxy_branch {
@@ -53,16 +60,20 @@ struct proxy_branch {
 	bool chosen;   /* to be started by the proxy_ctx_start() under way */
 	bool by_mtu;   /* TCP was chosen for its size: UDP is the fallback */
 	bool udp_next; /* the place before @place once more, by UDP whatever the size */
+	bool in_turn;  /* ended by proxy_ctx_turn(); proxy_ctx_process() may still follow */
 	struct wheel_timer timer_c;
-	struct sip_msg *final; /* one reference; set when received, also a local one */
-	bool final_local;      /* made here: no Via of ours on it */
+	struct wheel_timer expires; /* target.expires_ms */
+	struct sip_msg *final;      /* one reference; set when received, also a local one */
+	bool final_local;           /* made here: no Via of ours on it */
 };
 
 struct proxy_hooks {
 	/*
 	 * A response on a branch: provisional (not 100) or its final one; @local if it was made
 	 * here (408, 503, 480). False: the default action follows. True: the owner calls
-	 * proxy_ctx_process() later, in the order of the calls; it takes its own reference.
+	 * proxy_ctx_turn() and then proxy_ctx_process() later, in the order of the calls, or only
+	 * the first if it found another answer; it takes its own reference. A 2xx to INVITE is
+	 * told each time it comes, also repeated. Not asked once the request was cancelled.
 	 */
 	bool (*response)(void *arg, struct proxy_branch *b, struct sip_msg *resp, bool local);
 	/* No branch is left and no final response went up or will by itself. Only with
@@ -80,7 +91,7 @@ struct proxy_ctx {
 	const struct proxy_hooks *hooks;
 	void *arg;
 	struct list branches;
-	unsigned refs; /* the owner, client transactions, resolutions */
+	unsigned refs; /* the owner, client transactions, resolutions, proxy_ctx_hold() */
 	unsigned n_branches;
 	unsigned n_sets;
 	unsigned breadth_left;
@@ -120,10 +131,22 @@ void proxy_ctx_start(struct proxy_ctx *ctx, bool more);
 /* A branch that has failed before anything was sent, with this status. */
 int proxy_ctx_add_failed(struct proxy_ctx *ctx, const struct proxy_target *target, unsigned status);
 
+/* Keeps it, its arena and hooks.freed from going until proxy_ctx_drop(). */
+void proxy_ctx_hold(struct proxy_ctx *ctx);
+void proxy_ctx_drop(struct proxy_ctx *ctx);
+
+/* A response the owner took over has its turn: with a final one the branch counts as ended. */
+void proxy_ctx_turn(struct proxy_branch *b, const struct sip_msg *resp);
 /* The default action for a response the owner took over: RFC 3050 5.6.1.6, RFC 3261 16.7. */
 void proxy_ctx_process(struct proxy_branch *b, struct sip_msg *resp);
 /* RFC 3261 16.10: cancels all branches; 487 goes up when the last has ended. */
 void proxy_ctx_cancel(struct proxy_ctx *ctx);
+/*
+ * Sends a response up because the owner says so, with its edits of it; a final one closes the
+ * context. *ret_sent, one reference, is what went up. Errors as proxy_forward_response(); then nothing has changed.
+ */
+int proxy_ctx_forward(struct proxy_branch *b, struct sip_msg *resp, bool local,
+		      const struct proxy_edit *edit, struct packet **ret_sent);
 /* Cancels what is pending because the owner answers by itself; sends nothing up. */
 void proxy_ctx_close(struct proxy_ctx *ctx);
 /* Branches without a processed final response, waiting ones too. */
@@ -136,6 +159,9 @@ void proxy_ctx_settle(struct proxy_ctx *ctx);
 struct proxy_branch *proxy_best(const struct proxy_ctx *ctx);
 /* upstream.c: sends a branch's response up, challenges of other branches merged (step 7). */
 int proxy_forward_response(struct proxy_branch *b, struct sip_msg *resp, bool local);
+/* Only makes it, with the owner's edits. */
+int proxy_edit_response(struct proxy_branch *b, struct sip_msg *resp, bool local,
+			const struct proxy_edit *edit, struct packet **ret);
 /* A final response of our own to the context's request. */
 int proxy_reply(struct proxy_ctx *ctx, unsigned status);
 

@@ -41,7 +41,7 @@ static int merge_challenges(struct sip_edits *e, struct proxy_branch *b, struct 
 
 /* The caller sees the From it sent, and the To it sent with the callee's tag. */
 static int put_back(struct sip_edits *e, struct arena *arena, struct proxy_branch *b,
-		    struct sip_msg *resp)
+		    struct sip_msg *resp, const struct proxy_edit *edit)
 {
 	const struct sip_msg *req = b->ctx->req;
 	const struct sip_field *from = sip_msg_field(req, SIP_H_FROM);
@@ -50,12 +50,12 @@ static int put_back(struct sip_edits *e, struct arena *arena, struct proxy_branc
 	struct slice text;
 	int rc = 0;
 
-	if (b->target.changed_from && from && resp->first[SIP_H_FROM] != SIP_NO_FIELD) {
+	if (b->target.changed_from && !edit->from && from && resp->first[SIP_H_FROM] != SIP_NO_FIELD) {
 		rc = ARENA_JOIN(arena, &text, SLICE("From: "), from->value);
 		if (rc == 0)
 			rc = sip_edits_replace(e, resp->first[SIP_H_FROM], text);
 	}
-	if (rc == 0 && b->target.changed_to && to && resp->first[SIP_H_TO] != SIP_NO_FIELD) {
+	if (rc == 0 && b->target.changed_to && !edit->to && to && resp->first[SIP_H_TO] != SIP_NO_FIELD) {
 		rc = ARENA_JOIN(arena, &text, SLICE("To: "), to->value,
 				add_tag ? SLICE(";tag=") : SLICE_EMPTY,
 				add_tag ? resp->to_tag : SLICE_EMPTY);
@@ -74,35 +74,48 @@ static bool has_second_via(const struct sip_msg *resp)
 	return sip_values_next(&it, &via) && sip_values_next(&it, &via);
 }
 
-int proxy_forward_response(struct proxy_branch *b, struct sip_msg *resp, bool local)
+int proxy_edit_response(struct proxy_branch *b, struct sip_msg *resp, bool local,
+			const struct proxy_edit *edit, struct packet **ret)
 {
-	struct proxy_ctx *ctx = b->ctx;
 	struct sip_edits edits;
-	struct packet *packet;
 	struct arena arena;
 	int rc = 0;
 
-	if (!ctx->st)
+	if (!b->ctx->st)
 		return -ESTALE;
 	/* Somebody took out the Via fields below ours: nobody could make sense of it (step 3). */
 	if (!local && !has_second_via(resp))
 		return -EBADMSG;
-	/* Our own 503 would make the caller give up on us, not on the one that failed. */
-	if (resp->status == 503)
-		return proxy_reply(ctx, 500);
 	arena_init(&arena, 0);
 	sip_edits_init(&edits, &arena);
-	if (!local)
+	if (edit->edits)
+		rc = sip_edits_copy(&edits, edit->edits, &arena);
+	if (rc == 0 && !local)
 		rc = sip_edits_pop(&edits, resp, SIP_H_VIA);
 	if (rc == 0 && !local && (b->target.changed_from || b->target.changed_to))
-		rc = put_back(&edits, &arena, b, resp);
+		rc = put_back(&edits, &arena, b, resp, edit);
 	if (rc == 0 && (resp->status == 401 || resp->status == 407))
 		rc = merge_challenges(&edits, b, resp);
 	if (rc == 0)
-		rc = sip_render(resp, &edits, &packet);
+		rc = sip_render(resp, &edits, ret);
 	arena_fini(&arena);
+	return rc;
+}
+
+int proxy_forward_response(struct proxy_branch *b, struct sip_msg *resp, bool local)
+{
+	struct proxy_ctx *ctx = b->ctx;
+	struct packet *packet;
+	int rc;
+
+	rc = proxy_edit_response(b, resp, local, &(struct proxy_edit){ 0 }, &packet);
 	if (rc < 0)
 		return rc;
+	/* Our own 503 would make the caller give up on us, not on the one that failed. */
+	if (resp->status == 503) {
+		packet_unref(packet);
+		return proxy_reply(ctx, 500);
+	}
 	rc = txn_respond(ctx->st, packet, resp->status);
 	packet_unref(packet);
 	return rc;
