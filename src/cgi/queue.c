@@ -361,8 +361,8 @@ void queue_ended(struct session *ss, bool acted, bool again)
 	ss->armed = again && ss->n_runs < CGI_RUNS_MAX;
 	if (again && !ss->armed)
 		LOG(LOG_WARN, "script has had all its runs",
-		    LOG_SLICE("call-id", ctx->req->call_id),
-		    LOG_SLICE("script", ss->script->name), LOG_INT("runs", CGI_RUNS_MAX));
+		    LOG_SLICE("call-id", ctx->req->call_id), LOG_SLICE("script", ss->script->name),
+		    LOG_INT("runs", CGI_RUNS_MAX));
 	ss->taking = true;
 	if (r && r->fate == CGI_RESPONSE_OPEN) {
 		if (acted)

@@ -18,7 +18,7 @@ struct cgi_run {
 	struct rt_run *rt_run;
 	enum cgi_event event;      /* what it is for */
 	struct cgi_response *resp; /* CGI_RESPONSE_EVENT; not looked at without ss */
-	struct arena arena; /* the metavariables */
+	struct arena arena;        /* the metavariables */
 	struct buf env;
 	struct sip_msg *msg; /* holds the body that is on its standard input */
 	struct cgi_output output;

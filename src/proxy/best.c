@@ -1,8 +1,9 @@
 /* The best response: RFC 3261 16.7 step 6, RFC 4320 4.2. */
 #include "proxy/context.h"
 
-/* Lower is better. A 2xx that a script held back, 6xx first, then 3xx, 4xx, 5xx; within a class what tells the caller how to
- * change its request, then what a person did, and last what the network did. */
+/* Lower is better. A 2xx that a script held back, 6xx first, then 3xx, 4xx, 5xx; within a class
+ * what tells the caller how to change its request, then what a person did, and last what the
+ * network did. */
 static unsigned rank(const struct proxy_branch *b)
 {
 	unsigned status = b->final->status;

@@ -143,7 +143,8 @@ void proxy_ctx_process(struct proxy_branch *b, struct sip_msg *resp);
 void proxy_ctx_cancel(struct proxy_ctx *ctx);
 /*
  * Sends a response up because the owner says so, with its edits of it; a final one closes the
- * context. *ret_sent, one reference, is what went up. Errors as proxy_forward_response(); then nothing has changed.
+ * context. *ret_sent, one reference, is what went up. Errors as proxy_forward_response(); then
+ * nothing has changed.
  */
 int proxy_ctx_forward(struct proxy_branch *b, struct sip_msg *resp, bool local,
 		      const struct proxy_edit *edit, struct packet **ret_sent);

@@ -50,12 +50,14 @@ static int put_back(struct sip_edits *e, struct arena *arena, struct proxy_branc
 	struct slice text;
 	int rc = 0;
 
-	if (b->target.changed_from && !edit->from && from && resp->first[SIP_H_FROM] != SIP_NO_FIELD) {
+	if (b->target.changed_from && !edit->from && from &&
+	    resp->first[SIP_H_FROM] != SIP_NO_FIELD) {
 		rc = ARENA_JOIN(arena, &text, SLICE("From: "), from->value);
 		if (rc == 0)
 			rc = sip_edits_replace(e, resp->first[SIP_H_FROM], text);
 	}
-	if (rc == 0 && b->target.changed_to && !edit->to && to && resp->first[SIP_H_TO] != SIP_NO_FIELD) {
+	if (rc == 0 && b->target.changed_to && !edit->to && to &&
+	    resp->first[SIP_H_TO] != SIP_NO_FIELD) {
 		rc = ARENA_JOIN(arena, &text, SLICE("To: "), to->value,
 				add_tag ? SLICE(";tag=") : SLICE_EMPTY,
 				add_tag ? resp->to_tag : SLICE_EMPTY);

@@ -3,6 +3,7 @@
  * event, and what must be true in the end.
  */
 #include "check.h"
+#include "cgi/queue.h"
 
 #include "proxy/context.h"
 
@@ -231,7 +232,8 @@ static void check_branch(struct sim *w, const struct proxy_ctx *ctx, const struc
 		sim_fail(w, "branch", "has ended and Timer C runs");
 	if (b->state == BRANCH_WAITING && works)
 		sim_fail(w, "branch", "waits and is under way");
-	if (b->state != BRANCH_WAITING && b->state != BRANCH_ENDED && !works)
+	/* A final response may wait for its turn. */
+	if (b->state != BRANCH_WAITING && b->state != BRANCH_ENDED && !works && !b->final)
 		sim_fail(w, "branch", "is pending, and nothing will ever end it, state %d",
 			 b->state);
 }
@@ -241,6 +243,8 @@ static void check_session(struct sim *w, const struct session *ss)
 	const struct proxy_ctx *ctx = ss->ctx;
 	unsigned pending = proxy_ctx_pending(ctx), active = 0;
 	bool busy = ss->run || list_linked(&ss->waiting);
+	bool cancel = ss->trigger && ss->trigger->event == CGI_CANCEL_EVENT;
+	bool queued = !list_empty(&ss->queue);
 
 	LIST_EACH (&ctx->branches, it) {
 		const struct proxy_branch *b = LIST_ENTRY(it, struct proxy_branch, link);
@@ -250,7 +254,13 @@ static void check_session(struct sim *w, const struct session *ss)
 	}
 	if (ss->run && list_linked(&ss->waiting))
 		sim_fail(w, "one script", "a transaction runs its script and waits to");
-	if (!ctx->owned && (busy || pending))
+	LIST_EACH (&ss->queue, it)
+		cancel |= LIST_ENTRY(it, struct cgi_trigger, link)->event == CGI_CANCEL_EVENT;
+	if (queued && !busy)
+		sim_fail(w, "queue", "events wait for a script that does not run");
+	if (ss->n_runs > CGI_RUNS_MAX)
+		sim_fail(w, "queue", "%u runs of one transaction", ss->n_runs);
+	if (!ctx->owned && (busy || pending || queued) && !cancel)
 		sim_fail(w, "session", "is over and still busy");
 	if (!ctx->owned || ctx->answered)
 		return;
@@ -333,6 +343,9 @@ void check_no_ack(struct sim *w, const struct sip_msg *invite, struct slice tag)
 		    !slice_eq(r->msg->from_tag, invite->from_tag))
 			continue;
 		seen = true;
+		/* A script may have held it back. */
+		if (r->scripted && !has_tag(r, tag))
+			return;
 		if (!list_empty(&r->finals) && !has_tag(r, tag) &&
 		    LIST_ENTRY(r->finals.next, struct check_final, link)->status >= 300)
 			return;

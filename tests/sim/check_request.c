@@ -170,9 +170,9 @@ void check_answer_in(struct sim *w, const struct sip_msg *m)
 	struct net_addr addr;
 
 	/* While its transaction lives for sure: no failed send, no Timer B yet. And while the way
-	 * up is known: else the name is looked up first. */
-	if (!s || !s->origin || s->origin->epoch != w->epoch || s->at < s->origin->at ||
-	    !list_empty(&s->origin->finals) || s->origin->cancelled_at ||
+	 * up is known: else the name is looked up first. A script may run for it first. */
+	if (!s || !s->origin || s->origin->scripted || s->origin->epoch != w->epoch ||
+	    s->at < s->origin->at || !list_empty(&s->origin->finals) || s->origin->cancelled_at ||
 	    w->rt.now >= s->at + 64 * SIM_T1 || w->p.send_error || w->p.late_error ||
 	    w->p.conn_break || w->p.mutate || s->origin->msg->via.maddr.n ||
 	    net_addr_parse(s->origin->msg->via.host, 0, &addr) < 0)

@@ -60,6 +60,8 @@ static const char *const fields[] = {
 	"Max-Forwards: many\n",
 	"Contact: <<<>>\n",
 	"Max-Breadth: 0\n",
+	"Expires: 1\n",
+	"Expires: 20\n",
 	"Content-Length: 12\n",
 };
 
@@ -81,6 +83,24 @@ static const char *const nonsense[] = {
 	"CGI-PROXY-REQUEST mailto:a@b SIP/2.0\n\n",
 	"SIP/2.0 180 Ringing\nX: \x01\x02\n\n",
 };
+
+static struct slice variable(const struct rt_job *job, struct slice name)
+{
+	struct slice rest = job->env, one;
+
+	while (rest.n) {
+		one = slice_of(rest.p, strnlen(rest.p, rest.n));
+		rest = slice_skip(rest, one.n + 1);
+		if (slice_starts(one, name) && one.n > name.n && one.p[name.n] == '=')
+			return slice_skip(one, name.n + 1);
+	}
+	return SLICE_EMPTY;
+}
+
+static bool is_response(const struct rt_job *job)
+{
+	return slice_eq(variable(job, SLICE("SIPCGI_EVENT")), SLICE("response"));
+}
 
 static void put_target(struct sim *w, struct buf *b)
 {
@@ -129,11 +149,41 @@ static void put_proxy(struct sim *w, struct buf *b)
 	buf_char(b, '\n');
 }
 
-static void put_message(struct sim *w, struct buf *b)
+/* A response by the token it was told of in this run or an earlier one, with or without edits. */
+static void put_forward(struct sim *w, struct buf *b, const struct rt_job *job)
 {
+	struct slice token = SLICE("this");
 	unsigned what = rng_below(&w->chance, 100);
 
-	if (what < 50)
+	if (what < 20)
+		token = variable(job, SLICE("RESPONSE_TOKEN"));
+	else if (what < 40)
+		token = variable(job, SLICE("SIPCGI_BEST"));
+	else if (what < 60)
+		token = variable(job, SLICE("SCRIPT_COOKIE"));
+	buf_str(b, "CGI-FORWARD-RESPONSE ");
+	buf_slice(b, token.n ? token : SLICE("this"));
+	buf_str(b, " SIP/2.0\n");
+	if (rng_percent(&w->chance, 50)) {
+		const char *field = fields[rng_below(&w->chance, ARRAY_LEN(fields))];
+
+		buf_str(b, field);
+		if (strstr(field, "Content-Type"))
+			buf_str(b, "\nv=0\n");
+	}
+	buf_char(b, '\n');
+}
+
+static void put_message(struct sim *w, struct buf *b, const struct rt_job *job)
+{
+	struct slice token = variable(job, SLICE("RESPONSE_TOKEN"));
+	unsigned what = rng_below(&w->chance, 100);
+
+	if (token.n && rng_percent(&w->chance, 35))
+		put_forward(w, b, job);
+	else if (token.n && rng_percent(&w->chance, 20))
+		buf_printf(b, "CGI-SET-COOKIE %.*s SIP/2.0\n\n", SLICE_FMT(token));
+	else if (what < 50)
 		put_proxy(w, b);
 	else if (what < 65)
 		buf_str(b, statuses[rng_below(&w->chance, ARRAY_LEN(statuses))]);
@@ -148,14 +198,16 @@ static void put_message(struct sim *w, struct buf *b)
 		buf_str(b, nonsense[rng_below(&w->chance, ARRAY_LEN(nonsense))]);
 }
 
-static void plan_output(struct rt_run *run)
+static void plan_output(struct rt_run *run, const struct rt_job *job)
 {
 	struct sim *w = run->w;
 	AUTO_BUF b = BUF_INIT;
 	unsigned n = rng_percent(&w->chance, 15) ? 0 : 1 + rng_below(&w->chance, 3);
 
+	if (rng_percent(&w->chance, 50))
+		buf_str(&b, "CGI-AGAIN yes SIP/2.0\n\n");
 	while (n--)
-		put_message(w, &b);
+		put_message(w, &b, job);
 	if (b.len && rng_percent(&w->chance, 5))
 		b.len = rng_below(&w->chance, (unsigned)b.len); /* ends in the middle */
 	if (b.len && rng_percent(&w->chance, 10) && b.data[b.len - 1] == '\n')
@@ -252,19 +304,6 @@ static void spawner_ready(struct wheel_timer *t)
 	check_live(w);
 }
 
-static struct slice variable(const struct rt_job *job, struct slice name)
-{
-	struct slice rest = job->env, one;
-
-	while (rest.n) {
-		one = slice_of(rest.p, strnlen(rest.p, rest.n));
-		rest = slice_skip(rest, one.n + 1);
-		if (slice_starts(one, name) && one.n > name.n && one.p[name.n] == '=')
-			return slice_skip(one, name.n + 1);
-	}
-	return SLICE_EMPTY;
-}
-
 /* What every job must be, whatever the request was. */
 static void check_job(struct sim *w, const struct rt_job *job)
 {
@@ -280,7 +319,9 @@ static void check_job(struct sim *w, const struct rt_job *job)
 	if (n != job->n_env || !job->timeout_ms)
 		sim_fail(w, "environment", "%zu variables, %zu said", n, job->n_env);
 	if (!slice_eq(variable(job, SLICE("GATEWAY_INTERFACE")), SLICE("SIP-CGI/1.1")) ||
-	    !variable(job, SLICE("REQUEST_METHOD")).n || !variable(job, SLICE("SIP_CALL_ID")).n)
+	    !variable(job, is_response(job) ? SLICE("RESPONSE_TOKEN") : SLICE("REQUEST_METHOD"))
+		     .n ||
+	    !variable(job, SLICE("SIP_CALL_ID")).n)
 		sim_fail(w, "environment", "a metavariable is missing");
 }
 
@@ -304,10 +345,11 @@ int script_run(struct runtime *rt, const struct rt_job *job, const struct rt_run
 	run->transaction =
 		sim_printf(w, "%.*s", SLICE_FMT(variable(job, SLICE("SIPCGI_TRANSACTION"))));
 	run->deadline = w->rt.now + job->timeout_ms;
-	plan_output(run);
+	plan_output(run, job);
 	plan_end(run);
 	run->timer.fire = step;
-	check_run(w, run->transaction, variable(job, SLICE("SIP_VIA")), true);
+	check_run(w, run->transaction,
+		  is_response(job) ? SLICE_EMPTY : variable(job, SLICE("SIP_VIA")), true);
 	list_push_back(&w->runs, &run->link);
 	w->n_runs++;
 	sim_timer(w, &run->timer, 1 + rng_below(&w->chance, 30));
