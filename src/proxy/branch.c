@@ -68,18 +68,36 @@ static bool fall_back(struct proxy_branch *b)
 /* RFC 3050 5.7. The INVITE is cancelled as soon as that can be; a 2xx may still win the race. */
 static void expired(struct wheel_timer *t)
 {
-	struct proxy_branch *b = CONTAINER_OF(t, struct proxy_branch, expires);
+	struct proxy_branch *b = CONTAINER_OF(t, struct proxy_expires, timer)->branch;
 
 	if (b->state == BRANCH_ENDED || b->final)
 		return;
 	rt_timer_stop(b->ctx->proxy->rt, &b->timer_c);
-	if (b->ct)
-		txn_client_cancel(b->ct, NULL, 0);
-	else
+	/* Any other request goes on: its answer is still an answer. */
+	if (!b->ct || txn_client_cancel(b->ct, NULL, 0) == -ENOMEM)
 		proxy_branch_stop(b);
 	LOG(LOG_DEBUG, "branch expired", LOG_SLICE("call-id", b->ctx->req->call_id),
 	    LOG_SLICE("uri", b->target.uri));
 	proxy_branch_failed(b, 408);
+}
+
+static int start_expires(struct proxy_branch *b)
+{
+	struct proxy_expires *e = arena_zalloc(&b->ctx->arena, sizeof(*e));
+
+	if (!e)
+		return -ENOMEM;
+	e->timer.fire = expired;
+	e->branch = b;
+	b->expires = e;
+	rt_timer_in(b->ctx->proxy->rt, &e->timer, b->target.expires_ms);
+	return 0;
+}
+
+void proxy_branch_no_expires(struct proxy_branch *b)
+{
+	if (b->expires)
+		rt_timer_stop(b->ctx->proxy->rt, &b->expires->timer);
 }
 
 static bool can_retry(const struct proxy_branch *b)
@@ -264,11 +282,12 @@ void proxy_branch_start(struct proxy_branch *b)
 	int rc;
 
 	b->timer_c.fire = timer_c_fired;
-	b->expires.fire = expired;
 	b->state = BRANCH_RESOLVING;
 	/* Not anew when it is sent another way. */
-	if (b->target.expires_ms && !wheel_is_set(&b->expires))
-		rt_timer_in(p->rt, &b->expires, b->target.expires_ms);
+	if (b->target.expires_ms && !b->expires && start_expires(b) < 0) {
+		proxy_branch_failed(b, 500);
+		return;
+	}
 	/* It came to the server itself, and a script wants it elsewhere: 16.3 step 3. */
 	if (b->ctx->req->max_forwards == 0 && !b->target.keep_max_forwards) {
 		proxy_branch_failed(b, 483);
@@ -297,7 +316,7 @@ void proxy_branch_stop(struct proxy_branch *b)
 	struct proxy *p = b->ctx->proxy;
 
 	rt_timer_stop(p->rt, &b->timer_c);
-	rt_timer_stop(p->rt, &b->expires);
+	proxy_branch_no_expires(b);
 	if (b->ct) {
 		txn_client_detach(b->ct);
 		b->ct = NULL;
@@ -313,7 +332,7 @@ void proxy_branch_cancel(struct proxy_branch *b)
 {
 	if (b->state == BRANCH_ENDED)
 		return;
-	rt_timer_stop(b->ctx->proxy->rt, &b->expires);
+	proxy_branch_no_expires(b);
 	/* A request other than INVITE cannot be cancelled: it just goes on. */
 	if (b->ct && txn_client_cancel(b->ct, NULL, 0) != -ENOMEM)
 		return;

@@ -8,6 +8,8 @@
 void proxy_branch_start(struct proxy_branch *b);
 /* Cancels it if it is under way: RFC 3261 9.1, 16.10. */
 void proxy_branch_cancel(struct proxy_branch *b);
+/* It is not ended by its Expires any more. */
+void proxy_branch_no_expires(struct proxy_branch *b);
 /* Lets go of everything that could still call back, except client transactions' last word. */
 void proxy_branch_stop(struct proxy_branch *b);
 

@@ -45,7 +45,7 @@ void proxy_ctx_unref(struct proxy_ctx *ctx)
 		struct proxy_branch *b = LIST_ENTRY(it, struct proxy_branch, link);
 
 		rt_timer_stop(ctx->proxy->rt, &b->timer_c);
-		rt_timer_stop(ctx->proxy->rt, &b->expires);
+		proxy_branch_no_expires(b);
 		sip_msg_unref(b->final);
 	}
 	if (ctx->hooks && ctx->hooks->freed)
@@ -318,7 +318,7 @@ void proxy_branch_received(struct proxy_branch *b, struct sip_msg *resp, bool lo
 		sip_msg_unref(b->final);
 		b->final = sip_msg_ref(resp);
 		b->final_local = local;
-		rt_timer_stop(ctx->proxy->rt, &b->expires);
+		proxy_branch_no_expires(b);
 	}
 	/* The owner may be gone by the time this returns. */
 	ctx->refs++;

@@ -35,14 +35,20 @@ struct proxy_target {
 	bool keep_record_route; /* @edits gives it: ours is not added */
 	bool changed_from;      /* by @edits: put back in responses */
 	bool changed_to;
-	const struct rt_flow *flow; /* the connection a client registered over; or NULL */
 	uint32_t expires_ms;        /* no answer so long after it was sent: 408; 0: no limit */
+	const struct rt_flow *flow; /* the connection a client registered over; or NULL */
 };
 
 /* How the owner wants a response to look. */
 struct proxy_edit {
 	const struct sip_edits *edits; /* or NULL */
 	bool from, to;                 /* @edits gives it: the caller's own is not put back */
+};
+
+/* Few branches have one: target.expires_ms. */
+struct proxy_expires {
+	struct wheel_timer timer;
+	struct proxy_branch *branch;
 };
 
 struct proxy_branch {
@@ -56,15 +62,15 @@ struct proxy_branch {
 	struct rt_resolve *resolve;
 	const struct rt_target *places; /* in the order in which they are to be tried */
 	uint8_t n_places;
-	uint8_t place; /* index of the next to try */
-	bool chosen;   /* to be started by the proxy_ctx_start() under way */
-	bool by_mtu;   /* TCP was chosen for its size: UDP is the fallback */
-	bool udp_next; /* the place before @place once more, by UDP whatever the size */
-	bool in_turn;  /* ended by proxy_ctx_turn(); proxy_ctx_process() may still follow */
+	uint8_t place;    /* index of the next to try */
+	bool chosen;      /* to be started by the proxy_ctx_start() under way */
+	bool by_mtu;      /* TCP was chosen for its size: UDP is the fallback */
+	bool udp_next;    /* the place before @place once more, by UDP whatever the size */
+	bool in_turn;     /* ended by proxy_ctx_turn(); proxy_ctx_process() may still follow */
+	bool final_local; /* made here: no Via of ours on it */
 	struct wheel_timer timer_c;
-	struct wheel_timer expires; /* target.expires_ms */
-	struct sip_msg *final;      /* one reference; set when received, also a local one */
-	bool final_local;           /* made here: no Via of ours on it */
+	struct proxy_expires *expires; /* in the arena; NULL: none */
+	struct sip_msg *final;         /* one reference; set when received, also a local one */
 };
 
 struct proxy_hooks {
