@@ -186,7 +186,7 @@ def test_c062_to_c068_a_run_for_a_response_is_told_what_it_is(stage, four):
         {env["SIPCGI_TRANSACTION"]}
 
 
-def test_c064_registrations_are_looked_up_afresh(stage, four):
+def test_c054_registrations_are_looked_up_afresh(stage, four):
     alice, bob = four[:2]
     user = unique("u")
     runs = scripted(stage, AGAIN + fork(bob), "")
@@ -231,6 +231,7 @@ def test_c114_sequential_search_sends_the_initial_request_again(stage, four):
     alice.ack(invite, ok)
     carol.expect("ACK")
     assert runs.env(3)["SIPCGI_BRANCH_URI"] == carol.uri("c")
+    assert "REQUEST_TOKEN" not in runs.env(3)
 
 
 def test_c114_when_all_fail_the_best_stored_response_goes_up(stage, four):

@@ -193,13 +193,14 @@ def test_c009_an_ack_for_a_failure_is_taken_while_the_script_still_runs(stage, p
 
 def test_c009_an_ack_for_a_proxied_2xx_is_forwarded_while_the_script_still_runs(stage, peer):
     alice, bob = peer(stage.daemon), peer(stage.daemon)
-    runs = stage.call(proxy(bob.uri("b")))
-    stay = runs.stay()
+    runs = stage.call("CGI-FORWARD-RESPONSE this SIP/2.0\n\n")
+    runs.out("CGI-AGAIN yes SIP/2.0\n\n" + proxy(bob.uri("b")), 1)
+    stay = runs.stay(2)
     invite = ask(alice, runs)
     bob.reply(bob.expect("INVITE"), 200)
     alice.ack(invite, alice.expect(200))
     bob.expect("ACK")
-    assert runs.count == 1
+    assert runs.count == 2
     runs.release(stay)
 
 

@@ -158,7 +158,6 @@ def test_c164_cancel_while_the_script_runs_cancels_its_branches(stage, peer):
     calls = [(p, p.expect("INVITE")) for p in (bob, carol)]
     for p, got in calls:
         p.reply(got, 180)
-        alice.expect(180)
     alice.cancel(invite)
     assert alice.expect(200).get("cseq").endswith("CANCEL")
     for p, got in calls:
