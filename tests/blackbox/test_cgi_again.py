@@ -253,7 +253,8 @@ def test_c127_this_forwards_the_response_with_edits(stage, four):
                     "Content-Type: text/plain\nContent-Length: 3\n\nabc")
     invite = ask(alice, runs)
     got = bob.expect("INVITE")
-    was = bob.reply(got, 486, "Not now", fields=[("X-Gone", "1"), ("Subject", "a"), ("X-Keep", "1")])
+    was = bob.reply(got, 486, "Not now",
+                    fields=[("X-Gone", "1"), ("Subject", "a"), ("X-Keep", "1")])
     busy = final(alice, invite)
     assert (busy.status, busy.reason) == (486, "Not now")
     assert (busy.get("x-new"), busy.get("x-keep"), busy.get("subject")) == ("1", "1", "z")
@@ -360,7 +361,8 @@ def test_c114_without_a_run_that_can_come_nobody_waits(stage, four):
 
 # -- errors, limits
 
-@pytest.mark.parametrize("bad", ["nonsense\n\n", "SIP/2.0 180 x\nContent-Type: a/b\nContent-Length: 9\n\nx"])
+@pytest.mark.parametrize("bad", [
+    "nonsense\n\n", "SIP/2.0 180 x\nContent-Type: a/b\nContent-Length: 9\n\nx"])
 def test_c181_a_callees_2xx_goes_up_when_the_run_for_it_fails(stage, four, bad):
     alice, bob = four[:2]
     runs = scripted(stage, AGAIN + fork(bob), bad)
@@ -406,7 +408,8 @@ def test_c182_128_runs_of_one_transaction_are_all(stage, four):
 
 def test_c156_a_transport_failure_reaches_the_script_like_a_received_response(stage, four):
     alice, bob = four[:2]
-    runs = scripted(stage, AGAIN + proxy("sip:x@127.0.0.1:9;transport=tcp", "CGI-Request-Token: t9"),
+    runs = scripted(stage,
+                    AGAIN + proxy("sip:x@127.0.0.1:9;transport=tcp", "CGI-Request-Token: t9"),
                     fork(bob))
     invite = ask(alice, runs)
     got = bob.expect("INVITE")
