@@ -13,6 +13,7 @@ COMPACT = {"i": "call-id", "m": "contact", "e": "content-encoding", "l": "conten
            "v": "via", "o": "event", "u": "allow-events", "r": "refer-to", "b": "referred-by",
            "x": "session-expires", "a": "accept-contact", "j": "reject-contact",
            "d": "request-disposition", "y": "identity", "n": "identity-info"}
+CALL_ID = re.compile(rb"(?im)^(?:call-id|i)[ \t]*:[ \t]*(\S+)")
 _count = itertools.count(1)
 
 
@@ -91,6 +92,9 @@ def message(start, fields, body=b""):
 class Peer:
     """A user agent's socket: UDP, or TCP with one listening socket and any number of connections."""
 
+    # Call-IDs of closed peers: what still comes for them is for somebody who had this port before.
+    over = set()
+
     def __init__(self, server=None, transport="udp", host="127.0.0.1", port=0):
         self.transport, self.host = transport, host
         self.family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -104,6 +108,7 @@ class Peer:
         self.conns = {}           # socket -> bytes not yet made into a message
         self.out = None           # the connection requests are sent on
         self.kept = []            # messages that expect() passed over
+        self.calls = set()        # Call-IDs it has sent
 
     # -- addresses
     @property
@@ -120,6 +125,9 @@ class Peer:
 
     # -- sending
     def send(self, data, to=None):
+        calls = set(CALL_ID.findall(data))
+        self.calls |= calls
+        Peer.over -= calls
         if self.transport == "udp":
             self.sock.sendto(data, to or self.server)
             return
@@ -231,7 +239,7 @@ class Peer:
             for s in ready:
                 if s is self.sock and self.transport == "udp":
                     data, addr = s.recvfrom(65535)
-                    if data.strip(b"\r\n\0"):
+                    if data.strip(b"\r\n\0") and not Peer.over.intersection(CALL_ID.findall(data)):
                         return Msg(data, addr)
                 elif s is self.sock:
                     conn, _ = s.accept()
@@ -295,5 +303,6 @@ class Peer:
                 raise AssertionError(f"expected nothing, got {msg}:\n{msg.raw!r}")
 
     def close(self):
+        Peer.over |= self.calls
         for s in [self.sock, *self.conns]:
             s.close()
