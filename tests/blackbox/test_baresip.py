@@ -1,14 +1,11 @@
 """Two real phones: baresip, headless, registers with digest and calls. UDP and TCP."""
 import re
-import shutil
 import signal
 import subprocess
 
 import pytest
 
 from daemon import ROOT, until
-
-pytestmark = pytest.mark.skipif(not shutil.which("baresip"), reason="baresip-core is not installed")
 
 CONFIG = """
 domains = {{ "example.test", "127.0.0.1" }}
